@@ -1,0 +1,89 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both install what they need into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# One thread per task: spinning OpenMP threads on a loaded machine turn seconds into minutes.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+# A warning of uv when cache and .venv are on two file systems; copying is fine.
+export UV_LINK_MODE ?= copy
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links
+UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/uv: requirements/bootstrap.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@touch $@
+
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml $(BIN)/uv
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@$(UV) pip install --quiet --require-hashes -r requirements/runtime.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml $(BIN)/uv
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(UV) pip install --quiet --require-hashes -r requirements/dev.lock
+	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.runtime $@
+
+.PHONY: install
+install: $(VENV)/.runtime ## Install the product into .venv
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Play the story on real flights in Airflow and MLflow (ARGS=--no-serve ends after it)
+	@$(BIN)/python -m continual.demo $(ARGS)
+
+.PHONY: up
+up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies in configs/
+	@$(BIN)/continual up
+
+.PHONY: test
+test: $(VENV)/.dev ## All tests: unit, integration, end to end
+	@$(BIN)/pytest
+
+.PHONY: unit
+unit: $(VENV)/.dev ## Fast tests only (under a minute)
+	@$(BIN)/pytest tests/unit
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Style, layer contracts, budgets of size
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+.PHONY: types
+types: $(VENV)/.dev ## mypy --strict
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## Rewrite in house style
+	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
+
+.PHONY: schema
+schema: $(VENV)/.runtime ## Regenerate the JSON Schema editors use for configs/*.yaml
+	@$(BIN)/continual schema > docs/reference/policy.schema.json
+
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## Run the demo and photograph its pages (needs Debian's chromium)
+	@$(UV) pip install --quiet --require-hashes -r requirements/docs.lock
+	@$(BIN)/python docs/screenshots.py
+
+.PHONY: lock
+lock: ## Re-resolve the locks in requirements/ (no index address is written)
+	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
+	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
+	@$(COMPILE) pyproject.toml --extra demo -o requirements/runtime.lock
+	@$(COMPILE) pyproject.toml --extra demo --extra postgres --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
+
+.PHONY: clean
+clean: ## Remove the environment and all embedded state
+	rm -rf $(VENV) var

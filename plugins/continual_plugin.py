@@ -1,0 +1,3 @@
+"""Registers the product's Airflow plugin."""
+
+from continual.airflow.plugin import ContinualPlugin  # noqa: F401

@@ -1,0 +1,1 @@
+"""The only part that imports Airflow: DAGs from policies, one operator, links."""

@@ -1,0 +1,141 @@
+"""DAGs of one application, from its policy: ingest, monitor, retrain, rollback."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule
+
+from continual.airflow.operator import FlowOperator
+from continual.policy.models import Policy
+
+AS_OF = Param(
+    None,
+    type=["null", "string"],
+    format="date-time",
+    title="As of",
+    description="Instant of knowledge: only rows and labels known by then are used. Empty: the end of the run's interval.",
+)
+REASON = Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger.")
+
+
+class Assets:
+    """What the DAGs of an application tell each other."""
+
+    def __init__(self, application: str) -> None:
+        self.log = Asset(name=f"{application}.log", uri=f"continual://{application}/log")
+        self.retrain_due = Asset(name=f"{application}.retrain_due", uri=f"continual://{application}/retrain_due")
+        self.alarm = Asset(name=f"{application}.alarm", uri=f"continual://{application}/alarm")
+
+
+def application_dags(policy: Policy) -> list[DAG]:
+    """The four DAGs of one application."""
+    assets = Assets(policy.application)
+    return [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
+
+
+def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, Param] | None = None) -> DAG:
+    return DAG(
+        dag_id=f"{policy.application}.{name}",
+        schedule=schedule,
+        start_date=policy.active.start,
+        end_date=policy.active.end if name == "ingest" else None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["continual", policy.application],
+        doc_md=f"**{policy.application}** ({policy.description or 'no description'}; owner: {policy.owner})\n\n{doc}",
+        params=params or {},
+        default_args={
+            "owner": policy.owner,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=20),
+            "execution_timeout": timedelta(hours=2),
+        },
+    )
+
+
+def _ingest(policy: Policy, assets: Assets) -> DAG:
+    schedule = CronDataIntervalTimetable(policy.schedule, timezone="UTC")
+    doc = "Takes new batches in: Great Expectations, then the prediction log or the quarantine."
+    with _dag(policy, "ingest", schedule, doc) as dag:
+        validate = _task(policy, "validate")
+        append = _task(policy, "append", {"validated": validate.output, **_pinned(validate)})
+        _task(policy, "publish", {"validated": validate.output, **_pinned(append)}, emits=assets.log)
+    return dag
+
+
+def _monitor(policy: Policy, assets: Assets) -> DAG:
+    doc = "Measures the champion on every slice, watches it against the previous one, decides whether to retrain."
+    with _dag(policy, "monitor", [assets.log], doc) as dag:
+        measure = _task(policy, "measure")
+        watch = _task(policy, "watch", _pinned(measure), emits=assets.alarm)
+        _task(policy, "decide", {"watched": watch.output, **_pinned(watch)}, emits=assets.retrain_due)
+    return dag
+
+
+def _retrain(policy: Policy, assets: Assets) -> DAG:
+    doc = "Curates a dataset, trains candidates, judges the best against the champion on every slice, promotes it or not."
+    form = {"as_of": AS_OF, "reason": REASON}
+    with _dag(policy, "retrain", [assets.retrain_due], doc, form) as dag:
+        curate = _task(policy, "curate")
+        train = _train(policy, curate)
+        evaluate = _task(
+            policy,
+            "evaluate",
+            {"trained": train.output, **_pinned(curate)},
+            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # one failing trainer does not stop the others
+        )
+        judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)})
+        promote = _task(policy, "promote", {"judged": judge.output, **_pinned(judge)})
+        _task(policy, "verify", _pinned(promote))
+        if policy.promotion.mode == "approve":
+            judge >> _approval(policy, judge) >> promote
+    return dag
+
+
+def _train(policy: Policy, curate: FlowOperator) -> Any:
+    """One mapped task per trainer of the policy; a trainer whose lineage is quarantined skips, with the reason."""
+    mapped = FlowOperator.partial(
+        task_id="train",
+        application=policy.application,
+        flow="train",
+        inputs={"curated": curate.output, **_pinned(curate)},
+        map_index_template="{{ task.trainer }}",
+        multiple_outputs=True,
+    )
+    return mapped.expand(trainer=[t.name for t in policy.trainers])
+
+
+def _approval(policy: Policy, judge: FlowOperator) -> Any:
+    from continual.airflow.approval import PromotionApproval
+
+    return PromotionApproval(
+        task_id="approve",
+        application=policy.application,
+        judged=judge.output,
+        policy_hash=judge.output["policy"],
+        subject=f"Promote a new version of {policy.application}?",
+        body="{{ ti.xcom_pull(task_ids='judge', key='report') }}",
+        defaults="Approve" if policy.promotion.on_timeout == "promote" else "Reject",
+        response_timeout=policy.promotion.approval_timeout,
+        execution_timeout=None,
+    )
+
+
+def _rollback(policy: Policy, assets: Assets) -> DAG:
+    doc = "Back to the last known good version; the bad one and its lineage are quarantined."
+    to = Param(None, type=["null", "string"], title="To version", description="Empty: the last known good one.")
+    with _dag(policy, "rollback", [assets.alarm], doc, {"to": to, "reason": REASON, "as_of": AS_OF}) as dag:
+        roll_back = _task(policy, "roll_back")
+        _task(policy, "verify", _pinned(roll_back))
+    return dag
+
+
+def _task(policy: Policy, flow: str, inputs: dict[str, Any] | None = None, **kwargs: Any) -> FlowOperator:
+    return FlowOperator(task_id=flow, application=policy.application, flow=flow, inputs=inputs, **kwargs)
+
+
+def _pinned(before: Any) -> dict[str, Any]:
+    """Every later task acts under the policy snapshot the run's first task took (s51), handed on from task to task."""
+    return {"policy": before.output["policy"]}

@@ -1,0 +1,91 @@
+"""The one operator: runs a flow, ends with a one-line reason, links to the model it was about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from continual.airflow.links import ModelVersionLink
+from continual.airflow.moment import moment_of
+from continual.errors import (
+    BatchError,
+    ContinualError,
+    LedgerError,
+    PolicyError,
+    PromotionRefused,
+    Skipped,
+    SliceError,
+)
+
+#: Trying again cannot help: the input or the decision has to change.
+FINAL = (PolicyError, BatchError, PromotionRefused, LedgerError, SliceError)
+
+
+class FlowOperator(BaseOperator):
+    """Run the flow `flow` of `application`.
+
+    inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. trainer: which
+    one a mapped train task is about. emits: asset that is updated when the flow's data holds an `event`. The flow's
+    data become XComs, key by key, with the one-line `reason` and the hash of the `policy`.
+    """
+
+    template_fields: Sequence[str] = ("inputs",)
+    operator_extra_links = (ModelVersionLink(),)
+    ui_color = "#e8f0fe"
+
+    def __init__(
+        self,
+        *,
+        application: str,
+        flow: str,
+        inputs: dict[str, Any] | None = None,
+        trainer: str | None = None,
+        emits: Asset | None = None,
+        **kwargs: Any,
+    ) -> None:
+        outlets = [AssetAlias(name=f"{application}.{flow}")] if emits else []
+        super().__init__(outlets=outlets, **{"multiple_outputs": True, **kwargs})
+        self.application, self.flow, self.inputs = application, flow, inputs or {}
+        self.trainer, self.emits = trainer, emits
+        self.version: str | None = None
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        ti = context["ti"]
+        try:
+            data = self._run(context)
+        except ContinualError as error:
+            ti.xcom_push("reason", str(error))
+            raise _airflow_error(error) from error
+        self.version = data.get("version")
+        if self.emits and data.get("event"):
+            alias = AssetAlias(name=f"{self.application}.{self.flow}")
+            context["outlet_events"][alias].add(self.emits, extra=data["event"])
+        self.log.info("REASON %s", data["reason"])
+        return data
+
+    def _run(self, context: Any) -> dict[str, Any]:
+        from continual.airflow.tasks import TASKS, Call
+        from continual.flows.workspace import Workspace
+
+        ti = context["ti"]
+        run = f"{ti.dag_id} {context['run_id']} {ti.task_id}"
+        ws = Workspace.open(self.application, self.inputs.get("policy"), run)
+        inputs = {**self.inputs, "trainer": self.trainer}
+        call = Call(ws, moment_of(context), inputs, dict(context.get("params") or {}), self._progress)
+        outcome = TASKS[self.flow](call)
+        return {**outcome.data, "reason": outcome.reason, "policy": ws.loaded.hash}
+
+    def _progress(self, done: int, total: int, name: str) -> None:
+        if done == total or done % max(1, total // 20) == 0:
+            self.log.info("%d of %d (%.0f%%) %s", done, total, 100 * done / total, name)
+
+
+def _airflow_error(error: ContinualError) -> Exception:
+    if isinstance(error, Skipped):
+        return AirflowSkipException(str(error))
+    if isinstance(error, FINAL):
+        return AirflowFailException(str(error))
+    return error

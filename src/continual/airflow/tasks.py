@@ -1,0 +1,122 @@
+"""What each task of a DAG calls: inputs from Airflow -> one flow -> its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from continual.airflow.moment import Moment
+from continual.core.window import Window
+from continual.flows.workspace import Outcome, Workspace
+
+
+@dataclass(frozen=True)
+class Call:
+    """moment: window and as_of of the run. inputs: results of earlier tasks, rendered. params: the trigger form."""
+
+    ws: Workspace
+    moment: Moment
+    inputs: dict[str, Any]
+    params: dict[str, Any]
+    progress: Callable[[int, int, str], None]
+
+    @property
+    def window(self) -> Window:
+        """The run's window; a run without one is about the day before its instant."""
+        return self.moment.window or Window(self.moment.as_of - timedelta(days=1), self.moment.as_of)
+
+
+def validate(call: Call) -> Outcome:
+    from continual.flows.ingest import validate as flow
+
+    return flow(call.ws, call.window, call.moment.as_of, call.progress)
+
+
+def append(call: Call) -> Outcome:
+    from continual.flows.ingest import append as flow
+
+    return flow(call.ws, call.inputs["validated"]["accepted"], call.moment.as_of)
+
+
+def publish(call: Call) -> Outcome:
+    from continual.flows.ingest import publish as flow
+
+    event = {"window": call.window.as_dict(), "as_of": call.moment.as_of.isoformat()}
+    return flow(call.ws, call.inputs["validated"]["refused"], {"event": event})
+
+
+def measure(call: Call) -> Outcome:
+    from continual.flows.monitor import measure_live
+
+    return measure_live(call.ws, call.window, call.moment.as_of)
+
+
+def watch(call: Call) -> Outcome:
+    from continual.flows.monitor import watch as flow
+
+    outcome = flow(call.ws, call.moment.as_of)
+    return Outcome(outcome.reason, {**outcome.data, "event": outcome.data.get("alarm")})
+
+
+def decide(call: Call) -> Outcome:
+    from continual.flows.trigger import decide as flow
+
+    outcome = flow(call.ws, call.moment.as_of, alarmed=bool((call.inputs["watched"] or {}).get("alarm")))
+    event = {"as_of": call.moment.as_of.isoformat(), "cause": outcome.data["cause"]}
+    return Outcome(outcome.reason, {**outcome.data, "event": event if outcome.data["retrain"] else None})
+
+
+def curate(call: Call) -> Outcome:
+    from continual.flows.curate import curate as flow
+
+    cause = call.moment.extra.get("cause") or call.params.get("reason") or "asked for by hand"
+    return flow(call.ws, call.moment.as_of, str(cause))
+
+
+def train(call: Call) -> Outcome:
+    from continual.flows.train import train as flow
+
+    return flow(call.ws, call.inputs["curated"]["dataset"], call.inputs["trainer"])
+
+
+def evaluate(call: Call) -> Outcome:
+    from continual.flows.evaluate import Trained
+    from continual.flows.evaluate import evaluate as flow
+
+    done = [Trained(t["version"], t["trainer"], t["validation"]) for t in call.inputs["trained"] if t]
+    return flow(call.ws, done, call.moment.as_of)
+
+
+def judge(call: Call) -> Outcome:
+    from continual.flows.judge import judge as flow
+
+    return flow(call.ws, call.inputs["evaluated"]["evaluation"])
+
+
+def promote(call: Call) -> Outcome:
+    from continual.flows.promote import promote as flow
+
+    return flow(call.ws, call.inputs["judged"]["verdict"])
+
+
+def roll_back(call: Call) -> Outcome:
+    from continual.flows.roll_back import request_for
+    from continual.flows.roll_back import roll_back as flow
+
+    return flow(call.ws, request_for(call.ws, call.moment.extra, call.params), call.moment.as_of)
+
+
+def verify(call: Call) -> Outcome:
+    from continual.flows.verify import verify as flow
+
+    return flow(call.ws, call.moment.as_of)
+
+
+TASKS: dict[str, Callable[[Call], Outcome]] = {
+    f.__name__: f
+    for f in (
+        validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
+    )
+}  # fmt: skip

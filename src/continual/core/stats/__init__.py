@@ -1,0 +1,1 @@
+"""The mathematics of the decisions: one idea per file, pure functions on numpy arrays."""

@@ -1,0 +1,1 @@
+"""What stands between source and log: Great Expectations suites and the record's own schema."""

@@ -1,0 +1,185 @@
+"""Moving the champion: intent in the ledger, alias in the registry, confirmation. Two systems, one protocol.
+
+A crash leaves at most an intent without an end; `reconcile` (start of every flow) finishes it if the world is as
+the intent expected, else abandons it. The lease makes one writer; the alias is compared before it is swapped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from continual.core.window import utc
+from continual.errors import ModelUnavailable, PromotionRefused, StoreError
+from continual.flows.workspace import Workspace
+from continual.models.registry import CHAMPION, PREVIOUS, Registry
+
+if TYPE_CHECKING:
+    from continual.stores.entry import Entry
+
+LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Make `target` champion instead of `expected` (None: there is none yet).
+
+    kind: bootstrap, promote or rollback. base: idempotency key; the same base moves once. next_previous: version
+    that becomes alias `previous` (None: the alias is removed).
+    """
+
+    kind: str
+    base: str
+    target: str
+    expected: str | None
+    next_previous: str | None
+    as_of: datetime
+    reason: str
+    evidence: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "base": self.base,
+            "target": self.target,
+            "expected": self.expected,
+            "next_previous": self.next_previous,
+            "because": self.evidence,
+        }
+
+
+def move_champion(ws: Workspace, move: Move) -> Entry:
+    """Carry out `move` once; a second call returns the first one's confirmation.
+
+    Raises
+    ------
+    LeaseHeld: another run is moving. PromotionRefused: the champion is not `move.expected`, or an earlier try of
+    this move was abandoned. ModelUnavailable: the registry does not answer, or did not take the alias.
+    """
+    from continual.stores.lease import lease
+
+    done = ws.ledger.get(_confirmed(move.base))
+    if done is not None:
+        return done
+    if ws.ledger.get(_abandoned(move.base)) is not None:
+        raise PromotionRefused(
+            "A move that was abandoned is not repeated.", f"{move.base} was abandoned.", "judge again, then promote."
+        )
+    with lease(ws.db, ws.app, ws.run, LEASE, move.expected) as held:
+        held.confirm(ws.registry.champion())
+        intent = _append(ws, "intent", _intent(move.base), move.as_of, f"about to {move.reason}", move.as_dict())
+        return _finish(ws, intent)
+
+
+def reconcile(ws: Workspace, as_of: datetime) -> str:
+    """Make ledger, history and alias agree; returns one sentence.
+
+    Raises
+    ------
+    StoreError: the alias `champion` is gone although the ledger knows a champion. ModelUnavailable: registry down.
+    """
+    from continual.stores.lease import lease
+
+    if _open_intent(ws) is None and _agree(ws):
+        return "ledger and alias agree"
+    with lease(ws.db, ws.app, f"{ws.run} reconcile", LEASE, None):
+        intent = _open_intent(ws)
+        if intent is not None:
+            return _settle(ws, intent)
+        return "ledger and alias agree" if _agree(ws) else _adopt(ws, as_of)
+
+
+def _settle(ws: Workspace, intent: Entry) -> str:
+    alias, move = ws.registry.champion(), intent.evidence
+    if alias in (move["expected"], move["target"]):
+        _finish(ws, intent)
+        return f"finished what a crash left: {intent.reason}"
+    reason = f"abandoned: champion is {alias}, the move expected {move['expected']}"
+    _append(ws, "abandoned", _abandoned(move["base"]), intent.as_of, reason, {"alias": alias})
+    return reason
+
+
+def _finish(ws: Workspace, intent: Entry) -> Entry:
+    """Every step can be repeated: a crash between any two of them is finished by the next call."""
+    move = intent.evidence
+    if move["next_previous"] is not None:
+        ws.registry.set_alias(PREVIOUS, move["next_previous"])
+    elif PREVIOUS in ws.registry.aliases():
+        ws.registry.delete_alias(PREVIOUS)
+    ws.registry.set_alias(CHAMPION, move["target"])
+    _assert_served(ws, move["target"])
+    entry = _append(
+        ws, "champion", _confirmed(move["base"]), intent.as_of, intent.reason.removeprefix("about to "), move
+    )
+    ws.champions.append(move["target"], move["kind"], intent.as_of, entry.key)
+    return entry
+
+
+def _assert_served(ws: Workspace, version: str) -> None:
+    """Ask a fresh client: 'the call did not fail' is not 'the alias moved' (s40)."""
+    seen = Registry(ws.settings.tracking_uri, ws.app).champion()
+    if seen != version:
+        raise ModelUnavailable(
+            f"The registry must serve version {version} as champion now.", f"version {seen}.", "clear this task."
+        )
+
+
+def _agree(ws: Workspace) -> bool:
+    current = ws.champions.current()
+    return ws.registry.champion() == (current.version if current else None)
+
+
+def _adopt(ws: Workspace, as_of: datetime) -> str:
+    """Somebody moved the alias in MLflow (s36): record it as what it is."""
+    from continual.stores.versions import ModelVersion
+
+    alias, current = ws.registry.champion(), ws.champions.current()
+    if alias is None:
+        raise StoreError(
+            f"Alias `champion` of {ws.app} must exist: the ledger says version {current.version if current else None}.",
+            "no alias.",
+            "set the alias in MLflow to the version that should serve.",
+        )
+    old = current.version if current else None
+    reason = f"alias champion was moved by hand from {old} to {alias}: adopted"
+    key = f"adopted:{current.seq if current else 0}:{alias}"
+    if old is not None:
+        ws.registry.set_alias(PREVIOUS, old)
+    entry = _append(ws, "adopted", key, utc(as_of), reason, {"from": old, "to": alias})
+    ws.versions.register(ModelVersion(version=alias, run_id=ws.registry.version(alias).run_id))
+    ws.champions.append(alias, "adopted", utc(as_of), entry.key)
+    return reason
+
+
+def _open_intent(ws: Workspace) -> Entry | None:
+    """The newest intent, unless it ended and its end reached the champion history."""
+    intent = ws.ledger.last("intent")
+    if intent is None:
+        return None
+    base = intent.evidence["base"]
+    if ws.ledger.get(_abandoned(base)) is not None:
+        return None
+    if ws.ledger.get(_confirmed(base)) is not None and _in_history(ws, _confirmed(base)):
+        return None
+    return intent
+
+
+def _in_history(ws: Workspace, decision_key: str) -> bool:
+    return any(reign.decision_key == decision_key for reign in ws.champions.read())
+
+
+def _append(ws: Workspace, kind: str, key: str, as_of: datetime, reason: str, evidence: dict[str, Any]) -> Entry:
+    return ws.ledger.append(kind, key, as_of, reason, evidence, ws.loaded.hash, ws.run)
+
+
+def _intent(base: str) -> str:
+    return f"{base}:intent"
+
+
+def _confirmed(base: str) -> str:
+    return f"{base}:confirmed"
+
+
+def _abandoned(base: str) -> str:
+    return f"{base}:abandoned"

@@ -1,0 +1,29 @@
+"""One paired comparison of two versions on the rows of a window."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from continual.core.estimate import Comparison
+from continual.core.window import Window
+from continual.flows.measure import labelled, rows_in
+from continual.flows.serving_check import load_version
+from continual.flows.workspace import Workspace
+from continual.models.artifact import score
+
+
+def compare_overall(ws: Workspace, version: str, against: str, window: Window, as_of: datetime) -> Comparison:
+    """`version` minus `against` in the primary metric on all labelled rows; positive = `version` is better.
+
+    Raises
+    ------
+    ModelUnavailable: one of the two does not load or score.
+    """
+    primary = next(m for m in ws.policy.metrics if m.priority == "primary")
+    frame = ws.log.read_labelled(window, as_of)
+    use = labelled(frame)
+    rows = rows_in(frame, np.ones(len(frame), dtype=bool))
+    ours, theirs = (score(load_version(ws, v), frame[use], ws.policy.features.all) for v in (version, against))
+    return primary.compare(rows, ours, theirs)

@@ -1,0 +1,121 @@
+"""Choose the rows a retrain learns from and write them down as a dataset version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from continual.core.window import Window, utc
+from continual.errors import NotEnoughData, Skipped
+from continual.flows.champion import reconcile
+from continual.flows.measure import labelled
+from continual.flows.serving_check import load_version
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.recipe import recipe_hash
+from continual.policy.windows import RetrainWindows, retrain_windows
+from continual.samplers.base import Pool, Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.stores.datasets import DatasetVersion
+
+
+def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
+    """Window, sample, dataset version; data names the dataset and the trainers that may use it.
+
+    Raises
+    ------
+    NotEnoughData: too few rows or a hole in the window (s7). Skipped: every trainer's lineage is quarantined.
+    """
+    as_of = utc(as_of)
+    settled = reconcile(ws, as_of)
+    windows = retrain_windows(ws.policy, as_of)
+    trainers, excluded = _eligible(ws, windows.training)
+    if not trainers:
+        raise Skipped(
+            "At least one trainer's lineage must be free.",
+            "; ".join(excluded),
+            "change its code or parameters, or release it with `continual quarantine release`.",
+        )
+    pool = ws.log.read_labelled(windows.training, as_of)
+    pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
+    _check_pool(ws, pool, windows.training)
+    sample = _draw(ws, pool)
+    dataset = _store(ws, pool, sample, windows, as_of)
+    labels = ws.policy.labeler.request(pool["record_key"].to_numpy()[sample.chosen])
+    ws.ledger.append(
+        "retrain",
+        f"retrain:{as_of.isoformat()}:{dataset.id}:{ws.loaded.hash}",
+        as_of,
+        f"retrain on {dataset.n_rows:,} of {len(pool):,} rows of {windows.training}: {cause}",
+        {"cause": cause, "dataset": dataset.id, "trainers": trainers, "excluded": excluded, "reconcile": settled},
+        ws.loaded.hash,
+        ws.run,
+    )
+    note = "".join(f"; {e}" for e in excluded)
+    reason = f"dataset {dataset.id[:12]}: {dataset.n_rows:,} of {len(pool):,} rows, window {windows.training}; {labels}{note}"
+    return Outcome(
+        reason,
+        {"dataset": dataset.id, "trainers": trainers, "policy": ws.loaded.hash, "as_of": as_of.isoformat()},
+    )
+
+
+def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
+    """Trainers by name, and a sentence for each one left out."""
+    free, out = [], []
+    for trainer in ws.policy.trainers:
+        blocked = ws.versions.blocked(recipe_hash(trainer, ws.policy.features), training)
+        if blocked is None:
+            free.append(trainer.name)
+        else:
+            out.append(f"trainer {trainer.name} left out, its lineage is quarantined: {blocked}")
+    return free, out
+
+
+def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
+    policy = ws.policy.window
+    if len(pool) < policy.min_rows:
+        raise NotEnoughData(
+            f"Training needs at least {policy.min_rows:,} labelled rows (window.min_rows).",
+            f"{len(pool):,} in {window}.",
+            "wait for labels, widen window.length or lower window.min_rows.",
+        )
+    times = np.sort(np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")])
+    hole = np.diff(np.r_[times, np.datetime64(window.end.replace(tzinfo=None))])
+    widest = int(hole.argmax())
+    if hole[widest] > np.timedelta64(policy.max_hole):
+        raise NotEnoughData(
+            f"The training window must have no gap longer than {policy.max_hole} (window.max_hole).",
+            f"{hole[widest].astype('timedelta64[h]')} after {str(times[widest])[:16]}Z.",
+            "ingest the missing days or replay their quarantined batches, then start the retrain again.",
+        )
+
+
+def _draw(ws: Workspace, pool: pd.DataFrame) -> Sample:
+    champion = ws.registry.champion()
+    model = load_version(ws, champion) if champion and ws.policy.sampler.needs_model else None
+    candidates = Pool(pool["record_key"].to_numpy(dtype=object), pool[ws.policy.features.all], model)
+    return ws.policy.sampler.draw(candidates, ws.policy.seed)
+
+
+def _store(
+    ws: Workspace, pool: pd.DataFrame, sample: Sample, windows: RetrainWindows, as_of: datetime
+) -> DatasetVersion:
+    from continual.stores.datasets import DatasetSpec
+
+    columns = ["record_key", "event_time", "label", *ws.policy.columns]
+    rows = pool.loc[sample.chosen, columns].assign(probability=sample.probability[sample.chosen])
+    spec = DatasetSpec(
+        purpose="train",
+        window=windows.training,
+        as_of=as_of,
+        columns=tuple(rows.columns),
+        snapshot_id=str(ws.log.snapshot_id("predictions")),
+        sampler=ws.policy.sampler.model_dump(mode="json"),
+        seed=ws.policy.seed,
+    )
+    return ws.datasets.save(spec, rows)
+

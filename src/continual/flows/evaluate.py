@@ -1,0 +1,163 @@
+"""Candidate and champion on identical rows that neither was trained on, on every slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from continual.core.canonical import digest
+from continual.core.slices import Slice, masks, resolve
+from continual.core.verdict import GateEvidence, SliceEvidence
+from continual.core.window import Window, utc
+from continual.errors import Skipped
+from continual.flows.champion import reconcile
+from continual.flows.measure import Occasion, evaluations, measure
+from continual.flows.serving_check import load_version
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.artifact import score
+from continual.policy.windows import retrain_windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A candidate as the train task returned it. validation: primary metric before the gate window, or None."""
+
+    version: str
+    trainer: str
+    validation: float | None
+
+
+def evaluate(ws: Workspace, candidates: Sequence[Trained], as_of: datetime) -> Outcome:
+    """Measure the best candidate against the champion; data['evaluation'] is the ledger key of the evidence.
+
+    The candidate is chosen by forward validation, never on the gate's own window.
+
+    Raises
+    ------
+    Skipped: there is no candidate. ModelUnavailable: candidate or champion does not load or score (s23: never
+    'the challenger wins').
+    """
+    as_of = utc(as_of)
+    reconcile(ws, as_of)
+    if not candidates:
+        raise Skipped("There must be a candidate.", "no trainer produced one.", "read the train tasks.")
+    chosen = choose(ws, candidates)
+    champion = ws.registry.champion()
+    if champion == chosen.version:
+        raise Skipped("A candidate must differ from the champion.", f"both are version {champion}.", "nothing.")
+    window = retrain_windows(ws.policy, as_of).evaluation
+    key = f"evaluation:{as_of.isoformat()}:{chosen.version}:{champion}:{ws.loaded.hash}"
+    found = ws.ledger.get(key)
+    if found is None:
+        found = _measure(ws, chosen, champion, window, as_of, key)
+    return Outcome(found.reason, {"evaluation": key, "version": chosen.version, "champion": champion})
+
+
+def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
+    """Best forward validation; undefined ones last; ties go to the first in the policy."""
+    better = next(m for m in ws.policy.metrics if m.priority == "primary").higher_is_better
+    order = {trainer.name: i for i, trainer in enumerate(ws.policy.trainers)}
+
+    def rank(item: Trained) -> tuple[bool, float, int]:
+        value = item.validation if item.validation is not None else 0.0
+        return item.validation is None, -value if better else value, order.get(item.trainer, len(order))
+
+    return min(candidates, key=rank)
+
+
+def _measure(
+    ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str
+) -> Any:
+    frame = ws.log.read_labelled(window, as_of)
+    trained = _training_rows(ws, chosen.version, champion)
+    kept = frame[~frame["record_key"].isin(_keys(trained))].reset_index(drop=True)
+    slices, configured = _slices(ws, trained, kept)
+    ours = score(load_version(ws, chosen.version), kept, ws.policy.features.all)
+    theirs = score(load_version(ws, champion), kept, ws.policy.features.all) if champion else None
+    evidence = GateEvidence(
+        candidate=chosen.version,
+        champion=champion,
+        slices=measure(kept, configured, ws.policy.metrics, ours, theirs),
+        configured_slices=tuple(s.name for s in configured),
+        window=window.as_dict(),
+        as_of=as_of.isoformat(),
+        window_uses=_window_uses(ws, window, key),
+        leaked_rows=len(frame) - len(kept),
+    )
+    _write(ws, evidence, window, as_of, key)
+    reason = (
+        f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(kept):,} rows of "
+        f"{window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was trained on them"
+    )
+    record = {"gate": evidence.as_dict(), "slices": [s.as_dict() for s in slices]}
+    return ws.ledger.append("evaluation", key, as_of, reason, record, ws.loaded.hash, ws.run)
+
+
+def _training_rows(ws: Workspace, *versions: str | None) -> list[pd.DataFrame]:
+    found = [ws.versions.get(v).dataset_id for v in versions if v]
+    return [ws.datasets.load(dataset) for dataset in found if dataset]
+
+
+def _keys(datasets: Sequence[pd.DataFrame]) -> Any:
+    return np.concatenate([d["record_key"].to_numpy(dtype=object) for d in datasets]) if datasets else []
+
+
+def _slices(
+    ws: Workspace, trained: Sequence[pd.DataFrame], kept: pd.DataFrame
+) -> tuple[list[Slice], list[Slice]]:
+    """All slices over training and judging rows, and those the gate must see.
+
+    A value that stopped coming is still judged, with no rows (s17, s19). A slice without a row in either (the
+    `other` of a column whose values are all named) waits for the monitor: nothing can be said about it yet.
+    """
+    import pandas as pd
+
+    columns = [c for c in ws.policy.columns if c in kept.columns]
+    seen = pd.concat([*(d[columns] for d in trained[:1]), kept[columns]], ignore_index=True)
+    slices = resolve(ws.policy.slices, seen)
+    inside = masks(slices, seen)
+    named = {spec.name for spec in ws.policy.slices}
+    return slices, [s for s in slices if s.name in named or inside[s.name].any()]
+
+
+def _window_uses(ws: Workspace, window: Window, key: str) -> int:
+    """Earlier evaluations on overlapping rows; each spends some of the error budget."""
+    earlier = ws.ledger.entries(kind="evaluation")
+    return sum(
+        Window.from_dict(e.evidence["gate"]["window"]).overlaps(window)
+        for e in earlier
+        if e.key != key and e.evidence["gate"]["champion"] is not None
+    )
+
+
+def _write(ws: Workspace, evidence: GateEvidence, window: Window, as_of: datetime, key: str) -> None:
+    """The `evaluation` table for SQL, the MLflow run for 'compare'."""
+    versions = {"candidate": evidence.candidate}
+    if evidence.champion:
+        versions["champion"] = evidence.champion
+    ws.evaluations.write(evaluations(evidence.slices, versions, Occasion("gate", window, as_of, key)))
+    run_id = ws.registry.version(evidence.candidate).run_id
+    ws.registry.log_metrics(run_id, slice_metrics(evidence.slices))
+
+
+def slice_metrics(evidence: Sequence[SliceEvidence]) -> dict[str, float]:
+    """MLflow metric name -> value, `roc_auc/new_aircraft`; undefined ones are absent, not zero."""
+    return {
+        f"{found.metric}/{_metric_name(item.slice)}": found.candidate.value
+        for item in evidence
+        for found in item.metrics
+        if found.candidate.value is not None
+    }
+
+
+def _metric_name(name: str) -> str:
+    """MLflow allows letters, digits, _ - . : / and spaces; a name it would refuse also keeps its digest."""
+    safe = "".join(c if c.isalnum() and c.isascii() or c in "_-. " else ":" if c == "=" else "_" for c in name)
+    return safe if safe.replace(":", "=") == name else f"{safe}_{digest(name)[:6]}"

@@ -1,0 +1,50 @@
+"""The gate's verdict on recorded evidence; re-derivable from the ledger without any model."""
+
+from __future__ import annotations
+
+from continual.core.verdict import GateEvidence, Verdict
+from continual.errors import PromotionRefused
+from continual.flows.report import markdown_report
+from continual.flows.workspace import Outcome, Workspace
+
+
+def judge(ws: Workspace, evaluation_key: str) -> Outcome:
+    """Record the verdict on an evaluation; data['verdict'] is its ledger key.
+
+    Raises
+    ------
+    PromotionRefused: there is no such evaluation in the ledger.
+    """
+    entry = ws.ledger.get(evaluation_key)
+    if entry is None:
+        raise PromotionRefused("A verdict needs evidence.", f"no {evaluation_key!r}.", "clear the evaluate task.")
+    evidence = GateEvidence.from_dict(entry.evidence["gate"])
+    verdict = ws.policy.gate.judge(evidence, ws.policy.metric_terms())
+    key = f"verdict:{evaluation_key}"
+    record = {
+        "candidate": evidence.candidate,
+        "champion": evidence.champion,
+        "evaluation": {"key": entry.key, "hash": entry.hash},
+        "verdict": verdict.as_dict(),
+    }
+    stored = ws.ledger.append("verdict", key, entry.as_of, verdict.reason, record, ws.loaded.hash, ws.run)
+    report = markdown_report(evidence, verdict)
+    _publish(ws, evidence, verdict, report)
+    data = {"verdict": key, "answer": str(verdict.answer), "version": evidence.candidate, "report": report}
+    return Outcome(f"{verdict.answer}: {stored.reason}", data)
+
+
+def _publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str) -> None:
+    """Put the verdict where people compare versions."""
+    tags = {
+        "continual.verdict": str(verdict.answer),
+        "continual.reason": verdict.reason[:5000],
+        "continual.judged_against": evidence.champion or "none",
+        "continual.blocking": ", ".join(verdict.blocking)[:5000],
+    }
+    ws.registry.tag(evidence.candidate, tags)
+    ws.registry.describe(evidence.candidate, report)
+    run_id = ws.registry.version(evidence.candidate).run_id
+    ws.registry.log_text(run_id, report, "gate_report.md")
+
+

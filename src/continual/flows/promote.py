@@ -1,0 +1,88 @@
+"""Act on a verdict: promote, suggest, or say why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from continual.core.verdict import Answer
+from continual.errors import PromotionRefused, Skipped
+from continual.flows.champion import Move, move_champion, reconcile
+from continual.flows.serving_check import check_serves
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.registry import CHALLENGER
+
+if TYPE_CHECKING:
+    from continual.stores.entry import Entry
+
+
+def promote(ws: Workspace, verdict_key: str) -> Outcome:
+    """Make the candidate of this verdict champion, once.
+
+    Raises
+    ------
+    Skipped: the verdict is not 'promote'. PromotionRefused: the champion changed since the verdict, a newer
+    decision was taken, or the candidate's lineage is quarantined. LeaseHeld, ModelUnavailable: try again.
+    """
+    verdict = _verdict(ws, verdict_key)
+    reconcile(ws, verdict.as_of)
+    candidate, champion = verdict.evidence["candidate"], verdict.evidence["champion"]
+    done = ws.ledger.get(f"promote:{verdict_key}:confirmed")
+    if done is not None:
+        return Outcome(f"already done: {done.reason}", {"version": candidate})
+    _check_answer(verdict)
+    _check_order(ws, verdict)
+    if ws.versions.get(candidate).state == "quarantined":
+        raise PromotionRefused("A quarantined version is never promoted.", f"version {candidate}.", "train another.")
+    check_serves(ws, candidate, verdict.as_of)
+    if ws.policy.promotion.mode == "suggest":
+        return _suggest(ws, verdict, candidate)
+    move = Move(
+        kind="promote" if champion else "bootstrap",
+        base=f"promote:{verdict_key}",
+        target=candidate,
+        expected=champion,
+        next_previous=champion,
+        as_of=verdict.as_of,
+        reason=f"promote version {candidate} over {champion or 'nothing'}: {verdict.reason}",
+        evidence={"verdict": verdict_key},
+    )
+    entry = move_champion(ws, move)
+    return Outcome(entry.reason, {"version": candidate, "previous": champion})
+
+
+def _verdict(ws: Workspace, key: str) -> Entry:
+    verdict = ws.ledger.get(key)
+    if verdict is None or verdict.kind != "verdict":
+        raise PromotionRefused("Only a verdict in the ledger promotes.", f"no verdict {key!r}.", "clear the judge task.")
+    return verdict
+
+
+def _check_answer(verdict: Entry) -> None:
+    if verdict.evidence["verdict"]["answer"] != Answer.PROMOTE:
+        raise Skipped("Only the verdict 'promote' promotes.", verdict.reason, "nothing; the champion stays.")
+
+
+def _check_order(ws: Workspace, verdict: Entry) -> None:
+    """A backfill or a cleared old task must not replace a newer champion (s33, s34)."""
+    current, expected = ws.champions.current(), verdict.evidence["champion"]
+    now = current.version if current else None
+    if now != expected:
+        raise PromotionRefused(
+            f"The champion must still be the one judged against (version {expected or 'none'}).",
+            f"version {now or 'none'} since {current.as_of:%Y-%m-%d}." if current else "none.",
+            "start a new retrain: it judges against the present champion.",
+        )
+    if current is not None and current.as_of > verdict.as_of:
+        raise PromotionRefused(
+            "A verdict must be newer than the champion.",
+            f"verdict as of {verdict.as_of:%Y-%m-%d}, champion since {current.as_of:%Y-%m-%d}.",
+            "nothing: this is an old window; the newer champion stays.",
+        )
+
+
+def _suggest(ws: Workspace, verdict: Entry, candidate: str) -> Outcome:
+    ws.registry.set_alias(CHALLENGER, candidate)
+    reason = f"suggested version {candidate} (alias challenger); promotion mode is 'suggest': {verdict.reason}"
+    key = f"suggest:{verdict.key}"
+    entry = ws.ledger.append("suggested", key, verdict.as_of, reason, {"version": candidate}, ws.loaded.hash, ws.run)
+    return Outcome(entry.reason, {"version": candidate})

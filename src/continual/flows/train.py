@@ -1,0 +1,166 @@
+"""Fit one trainer on a dataset version, log it to MLflow, register it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from continual.core.canonical import digest
+from continual.errors import PolicyError, Skipped
+from continual.flows.measure import rows_in
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.artifact import log_model, score
+from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.stores.datasets import DatasetVersion
+
+#: The last part of the training window, in time, chooses among trainers; the gate's window never does.
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One candidate to make. key: same dataset, recipe and seed, same candidate."""
+
+    trainer: Any
+    dataset: DatasetVersion
+    recipe: str
+    key: str
+
+
+def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
+    """A registered candidate version; a retry finds the first one (s31).
+
+    Raises
+    ------
+    Skipped: the trainer's lineage is quarantined, or the run's policy has no such trainer. PolicyError: the pipeline cannot be built or fitted. StoreError: no such dataset. ModelUnavailable: MLflow.
+    """
+    from continual.stores.versions import ModelVersion
+
+    job = _job(ws, dataset_id, trainer)
+    _check_lineage(ws, job)
+    known = ws.registry.version_of(job.key)
+    if known is not None and ws.versions.versions(version=known):
+        data = {"version": known, "trainer": trainer, "validation": ws.versions.get(known).validation}
+        return Outcome(f"version {known} was trained on this dataset already", data)
+    rows = ws.datasets.load(dataset_id)
+    validation = _forward_validation(ws, job, rows)
+    model = _fit(ws, job, rows)
+    with _run(ws, job) as run_id:
+        uri = _log(ws, job, rows, model, validation)
+    tags = {"continual.dataset": dataset_id, "continual.trainer": trainer, "continual.recipe": job.recipe}
+    version = ws.registry.register(job.key, uri, run_id, {**tags, "continual.policy": ws.loaded.hash})
+    ws.versions.register(
+        ModelVersion(
+            version=version,
+            run_id=run_id,
+            recipe_hash=job.recipe,
+            dataset_id=dataset_id,
+            trained=job.dataset.spec.window,
+            trusted=trusted_types(job.trainer),
+            validation=validation,
+        )
+    )
+    primary = _primary(ws).kind
+    shown = "undefined" if validation is None else f"{validation:.4f}"
+    reason = f"version {version} by {trainer} on {len(rows):,} rows; forward validation {primary} {shown}"
+    return Outcome(reason, {"version": version, "trainer": trainer, "validation": validation})
+
+
+def _job(ws: Workspace, dataset_id: str, name: str) -> _Job:
+    trainer, dataset = _trainer(ws, name), ws.datasets.get(dataset_id)
+    recipe = recipe_hash(trainer, ws.policy.features)
+    return _Job(trainer, dataset, recipe, digest([dataset_id, recipe, ws.policy.seed])[:32])
+
+
+def _trainer(ws: Workspace, name: str) -> Any:
+    for trainer in ws.policy.trainers:
+        if trainer.name == name:
+            return trainer
+    raise Skipped(
+        "A trainer must be in the run's policy.", f"{name!r} is not in {ws.loaded.hash}.", "start a new retrain."
+    )
+
+
+def _check_lineage(ws: Workspace, job: _Job) -> None:
+    blocked = ws.versions.blocked(job.recipe, job.dataset.spec.window)
+    if blocked is not None:
+        raise Skipped(
+            "A quarantined lineage is not trained again.",
+            f"trainer {job.trainer.name!r}: {blocked}.",
+            "change its code or parameters, or release the version with `continual quarantine release`.",
+        )
+
+
+def _primary(ws: Workspace) -> Any:
+    return next(m for m in ws.policy.metrics if m.priority == "primary")
+
+
+def _fit(ws: Workspace, job: _Job, rows: pd.DataFrame) -> Any:
+    model = build_pipeline(job.trainer, ws.policy.features, ws.policy.seed)
+    try:
+        return model.fit(rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float))
+    except Exception as error:  # any failure of foreign feature code
+        raise PolicyError(
+            f"Trainer {job.trainer.name!r} must fit.", f"{type(error).__name__}: {error}.", "correct its steps or params."
+        ) from error
+
+
+def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float | None:
+    """Primary metric on the last part in time, by a model that saw only the rows before; None when undefined or
+    when there is nothing to choose between."""
+    if len(ws.policy.trainers) == 1:
+        return None
+    ordered = rows.sort_values(["event_time", "record_key"])
+    cut = ordered["event_time"].quantile(1 - VALIDATION_SHARE)
+    past, later = ordered[ordered["event_time"] < cut], ordered[ordered["event_time"] >= cut]
+    if past.empty or later.empty or past["label"].nunique() < 2:  # noqa: PLR2004 - one class cannot be fitted
+        return None
+    scores = score(_fit(ws, job, past), later, ws.policy.features.all)
+    everything = np.ones(len(later), dtype=bool)
+    return _primary(ws).estimate(rows_in(later, everything), scores).value  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _run(ws: Workspace, job: _Job) -> Iterator[str]:
+    import mlflow
+
+    mlflow.set_tracking_uri(ws.settings.tracking_uri)
+    mlflow.set_experiment(ws.app)
+    name = f"{job.trainer.name} {job.dataset.spec.window.start:%Y-%m-%d}..{job.dataset.spec.window.end:%Y-%m-%d}"
+    with mlflow.start_run(run_name=name, log_system_metrics=False) as run:
+        yield run.info.run_id
+
+
+def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: float | None) -> str:
+    """Everything 'compare' in MLflow needs; returns the model's URI."""
+    import mlflow
+    import mlflow.data
+
+    window = job.dataset.spec.window
+    mlflow.log_params(
+        {
+            "trainer": job.trainer.name,
+            "window_start": window.start.isoformat(),
+            "window_end": window.end.isoformat(),
+            "rows": len(rows),
+            "sampler": ws.policy.sampler.kind,
+            "seed": ws.policy.seed,
+            **{f"{s.use.rpartition('.')[2]}.{k}": v for s in job.trainer.steps for k, v in s.params.items()},
+        }
+    )
+    mlflow.set_tags({"continual.run": ws.run, "continual.dataset": job.dataset.id, "continual.recipe": job.recipe})
+    source = str(ws.datasets.root / job.dataset.path)
+    data = mlflow.data.from_pandas(rows, source=source, targets="label", name=f"{ws.app}-{job.dataset.id[:8]}")
+    mlflow.log_input(data, context="training")
+    if validation is not None:
+        mlflow.log_metric(f"validation_{_primary(ws).kind}", validation)
+    info = log_model(model, rows[ws.policy.features.all].head(5), trusted_types(job.trainer))
+    return str(info.model_uri)

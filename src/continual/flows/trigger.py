@@ -1,0 +1,51 @@
+"""Retrain now? The policy's trigger on recorded evidence, after the guards every trigger shares."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from continual.core.window import Window, utc
+from continual.flows.workspace import Outcome, Workspace
+from continual.policy.windows import matured_until
+from continual.triggers.base import Decision, TriggerEvidence
+
+
+def decide(ws: Workspace, as_of: datetime, alarmed: bool) -> Outcome:
+    """data['retrain'] says whether; the reason and evidence go to the ledger.
+
+    alarmed: a rollback was just asked for; retraining waits for it and for `promotion.cooldown`.
+    """
+    as_of = utc(as_of)
+    evidence = _evidence(ws, as_of)
+    decision = _guard(ws, as_of, alarmed) or ws.policy.trigger.decide(evidence)
+    key = f"trigger:{as_of.isoformat()}:{ws.loaded.hash}:{evidence.last_retrain}"
+    word = "retrain" if decision.retrain else "no retrain"
+    record = {"evidence": evidence.as_dict(), "retrain": decision.retrain}
+    entry = ws.ledger.append("trigger", key, as_of, f"{word}: {decision.reason}", record, ws.loaded.hash, ws.run)
+    return Outcome(entry.reason, {"retrain": bool(entry.evidence["retrain"]), "cause": decision.reason})
+
+
+def _guard(ws: Workspace, as_of: datetime, alarmed: bool) -> Decision | None:
+    if alarmed:
+        return Decision(False, "the champion is being rolled back")
+    last = ws.champions.current()
+    if last is not None and last.kind == "rollback" and as_of < last.as_of + ws.policy.promotion.cooldown:
+        return Decision(False, f"cooling down after the rollback of {last.as_of:%Y-%m-%d}")
+    return None
+
+
+def _evidence(ws: Workspace, as_of: datetime) -> TriggerEvidence:
+    last = ws.ledger.last("retrain")
+    since = last.as_of if last else ws.policy.active.start
+    end = matured_until(ws.policy, as_of)
+    return TriggerEvidence(
+        as_of=as_of,
+        last_retrain=last.as_of if last else None,
+        new_labels=_count_labels(ws, Window(since, end), as_of) if end > since else 0,
+        has_champion=ws.champions.current() is not None,
+    )
+
+
+def _count_labels(ws: Workspace, window: Window, as_of: datetime) -> int:
+    frame = ws.log.read_labelled(window, as_of, columns=["record_key"])
+    return int(frame["label"].notna().sum())

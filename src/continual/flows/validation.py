@@ -1,0 +1,88 @@
+"""One delivered batch: accepted rows are staged, failing rows set aside, a refused batch kept whole in quarantine."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from continual.errors import BatchError
+from continual.expectations.outcome import ValidationOutcome
+from continual.expectations.schema import check_labels, check_predictions, kinds_of
+from continual.expectations.validation import validate
+from continual.flows.log_rows import log_table
+from continual.flows.quarantine import set_aside
+from continual.flows.staging import Staging
+from continual.flows.workspace import Workspace
+from continual.sources.base import BatchRef
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def content_of(ref: BatchRef) -> str:
+    """Identity of a delivered batch; an unreadable one is identified by its name."""
+    return ref.content_hash or f"unreadable:{ref.name}"
+
+
+def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str | None]:
+    """(batch id, None) when accepted and staged, (batch id, sentence) when refused and quarantined. Idempotent."""
+    from continual.stores.batches import batch_id
+
+    batch = batch_id(ws.app, ref.stream, content_of(ref))
+    try:
+        frame = ws.policy.source.read(ref).to_pandas()
+    except BatchError as error:
+        _refuse(ws, ref, batch, None, str(error), as_of)
+        return batch, str(error)
+    outcome = _validate(ws, ref, frame, as_of)
+    if outcome.failed_batch:
+        _refuse(ws, ref, batch, frame, outcome.reason, as_of)
+        return batch, outcome.reason
+    _accept(ws, ref, batch, frame, outcome, as_of)
+    return batch, None
+
+
+def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime) -> ValidationOutcome:
+    features, suites = ws.policy.features, ws.policy.expectations
+    if ref.stream == "labels":
+        return validate(frame, suites.labels, ref.name, check_labels(frame, as_of, ref.date))
+    texts = [c for c in ws.policy.columns if c not in features.numeric and c not in features.extra]
+    columns = kinds_of([*features.numeric, *features.extra], texts)
+    return validate(frame, suites.predictions, ref.name, check_predictions(frame, as_of, columns, ref.date))
+
+
+def _accept(
+    ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame, outcome: ValidationOutcome, as_of: datetime
+) -> None:
+    good = frame[~outcome.mask]
+    Staging(ws.settings.home, ws.app).put(ref.stream, batch, log_table(ws.policy, ref.stream, good, batch, as_of))
+    failing = {row: "; ".join(why) for row, why in outcome.row_failures.items()}
+    if failing:
+        set_aside(ws, batch, ref.stream, frame, failing, as_of)
+    _supersede(ws, ref, batch)
+
+
+def _refuse(
+    ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame | None, reason: str, as_of: datetime
+) -> None:
+    from continual.stores.batches import Batch
+
+    n = 0 if frame is None else len(frame)
+    if frame is not None:
+        set_aside(ws, batch, ref.stream, frame, dict.fromkeys(range(n), reason), as_of)
+    _supersede(ws, ref, batch)
+    ws.batches.record(Batch(ref.stream, ref.name, content_of(ref), "quarantined", 0, n, as_of, reason=reason))
+
+
+def _supersede(ws: Workspace, ref: BatchRef, batch: str) -> None:
+    """A corrected delivery under the same name closes what the earlier one left open."""
+    from dataclasses import replace
+
+    from continual.stores.batches import batch_id
+
+    for old in ws.batches.batches(stream=ref.stream, name=ref.name, state="quarantined"):
+        old_id = batch_id(ws.app, old.stream, old.content_hash)
+        if old_id != batch:
+            ws.batches.record(replace(old, state="superseded"))
+            for item in ws.batches.items(batch_id=old_id, state="open"):
+                ws.batches.resolve(item.id, "superseded")

@@ -1,0 +1,31 @@
+"""After a move: what is served, asked of a fresh client, must be what the ledger says."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from continual.core.window import utc
+from continual.errors import ModelUnavailable
+from continual.flows.serving_check import check_serves
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.registry import Registry
+
+
+def verify(ws: Workspace, as_of: datetime) -> Outcome:
+    """The champion by alias is the ledger's, loads, and scores recent rows (s37, s40, s49).
+
+    Raises
+    ------
+    ModelUnavailable: alias and ledger differ, or the champion does not load or score.
+    """
+    served, current = Registry(ws.settings.tracking_uri, ws.app).champion(), ws.champions.current()
+    known = current.version if current else None
+    if served is None or served != known:
+        raise ModelUnavailable(
+            "The served champion must be the one in the ledger.",
+            f"served {served or 'none'}, ledger {known or 'none'}.",
+            "clear this task: every flow starts by reconciling the two.",
+        )
+    check_serves(ws, served, utc(as_of))
+    since = f" since {current.as_of:%Y-%m-%d}" if current else ""
+    return Outcome(f"version {served} is champion{since}, loads and scores today's rows", {"version": served})

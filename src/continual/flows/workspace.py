@@ -1,0 +1,118 @@
+"""One application's policy and its three homes of state, opened when first used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from continual.models.registry import Registry
+from continual.policy.last_good import PolicyShelf
+from continual.policy.load import LoadedPolicy
+from continual.policy.models import Policy
+from continual.settings import Settings
+
+if TYPE_CHECKING:
+    from continual.stores.batches import BatchRegistry
+    from continual.stores.champions import ChampionHistory
+    from continual.stores.database import Database
+    from continual.stores.datasets import DatasetStore
+    from continual.stores.evaluations import EvaluationStore
+    from continual.stores.ledger import Ledger
+    from continual.stores.log import PredictionLog
+    from continual.stores.versions import VersionStore
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a flow did. reason: one line for people. data: JSON for the next task."""
+
+    reason: str
+    data: dict[str, Any]
+
+
+@dataclass
+class Workspace:
+    """Everything a flow needs. run: who acts (Airflow run id and task, or 'cli'), for ledger and lease."""
+
+    settings: Settings
+    loaded: LoadedPolicy
+    run: str = "cli"
+
+    @classmethod
+    def open(
+        cls, application: str, policy_hash: str | None = None, run: str = "cli", settings: Settings | None = None
+    ) -> Workspace:
+        """Open by name; with `policy_hash` under the snapshot a run started with.
+
+        Raises
+        ------
+        PolicyError: no valid policy.
+        """
+        settings = settings or Settings.from_environment()
+        settings.make_folders()
+        shelf = PolicyShelf(settings.home, settings.configs)
+        loaded = shelf.by_hash(application, policy_hash) if policy_hash else shelf.snapshot(application).loaded
+        return cls(settings, loaded, run)
+
+    @property
+    def policy(self) -> Policy:
+        return self.loaded.policy
+
+    @property
+    def app(self) -> str:
+        return self.policy.application
+
+    @cached_property
+    def db(self) -> Database:
+        from continual.stores.database import open_database
+
+        database = open_database(self.settings.database_url)
+        database.upgrade()
+        return database
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from continual.stores.ledger import Ledger
+
+        return Ledger(self.db, self.app)
+
+    @cached_property
+    def versions(self) -> VersionStore:
+        from continual.stores.versions import VersionStore
+
+        return VersionStore(self.db, self.app)
+
+    @cached_property
+    def champions(self) -> ChampionHistory:
+        from continual.stores.champions import ChampionHistory
+
+        return ChampionHistory(self.db, self.app)
+
+    @cached_property
+    def datasets(self) -> DatasetStore:
+        from continual.stores.datasets import DatasetStore
+
+        return DatasetStore(self.db, self.app, self.settings.home / "datasets")
+
+    @cached_property
+    def evaluations(self) -> EvaluationStore:
+        from continual.stores.evaluations import EvaluationStore
+
+        return EvaluationStore(self.db, self.app)
+
+    @cached_property
+    def batches(self) -> BatchRegistry:
+        from continual.stores.batches import BatchRegistry
+
+        return BatchRegistry(self.db, self.app)
+
+    @cached_property
+    def log(self) -> PredictionLog:
+        from continual.stores.log import PredictionLog
+
+        return PredictionLog(self.settings.catalog_uri, self.settings.warehouse, self.app)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.settings.tracking_uri, self.app)

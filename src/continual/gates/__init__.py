@@ -1,0 +1,1 @@
+"""Gates: one file each. File name = `kind` in the policy."""

@@ -1,0 +1,1 @@
+"""Models: scikit-learn pipelines from the policy, and the MLflow registry around them."""

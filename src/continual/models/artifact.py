@@ -1,0 +1,116 @@
+"""Fitted pipelines as MLflow artifacts: skops only, loaded with the types the policy trusted, never pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from continual.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+FILE = "model.skops"
+
+
+def log_model(model: Any, example: pd.DataFrame, trusted: Sequence[str]) -> Any:
+    """Log `model` to the active run with signature and input example; returns MLflow's ModelInfo.
+
+    Raises
+    ------
+    ModelUnavailable: the pipeline holds a type the policy does not trust, so nobody could load it again.
+    """
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    _check_types(model, trusted)
+    # Integers cannot be missing in MLflow's schema, served columns can: the signature speaks of floats.
+    example = example.astype({c: float for c in example.select_dtypes("number").columns})
+    return mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=list(trusted),
+        signature=infer_signature(example, model.predict_proba(example)),
+        input_example=example,
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=["scikit-learn", "skops"],
+    )
+
+
+def _check_types(model: Any, trusted: Sequence[str]) -> None:
+    import skops.io
+
+    unknown = sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - set(trusted))
+    if unknown:
+        raise ModelUnavailable(
+            "Every type inside a model must be trusted by the policy.",
+            f"{', '.join(unknown)}.",
+            "add them to the trainer's `trusted` list if they are yours.",
+        )
+
+
+@lru_cache(maxsize=8)
+def load_model(uri: str, model_uri: str, trusted: tuple[str, ...]) -> Any:
+    """The fitted pipeline at `model_uri` (`models:/<name>/<version>`); versions are immutable, so it is cached.
+
+    Raises
+    ------
+    ModelUnavailable: not there, not readable, or it holds types outside `trusted` (a changed artifact cannot
+    widen the list: it comes from our own tables).
+    """
+    import mlflow
+    import skops.io
+    from mlflow.exceptions import MlflowException
+
+    try:
+        folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=uri)
+        return skops.io.load(_model_file(Path(folder)), trusted=list(trusted))
+    except (MlflowException, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ModelUnavailable(
+            f"{model_uri} must load.", f"{type(error).__name__}: {str(error)[:300]}.", "promote or roll back to another version."
+        ) from error
+    except Exception as error:  # skops raises its own types for untrusted or damaged files
+        raise ModelUnavailable(
+            f"{model_uri} must load with trusted types only.",
+            f"{type(error).__name__}: {str(error)[:300]}.",
+            "if the types are yours, add them to the trainer's `trusted` list and retrain; else treat it as an attack.",
+        ) from error
+
+
+def _model_file(folder: Path) -> Path:
+    path = folder / FILE
+    if not path.is_file():
+        raise ValueError(f"no {FILE} in the artifact (only skops models are loaded)")
+    return path
+
+
+def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
+    """(n,) probability of label 1 for every row of `frame`.
+
+    Raises
+    ------
+    ModelUnavailable: a feature is missing or the model fails or answers outside [0, 1].
+    """
+    missing = [f for f in features if f not in frame.columns]
+    if missing:
+        raise ModelUnavailable(
+            "The rows must have the model's features.", f"missing: {missing}.", "check the source's schema."
+        )
+    if frame.empty:
+        return np.empty(0)
+    try:
+        out = np.asarray(model.predict_proba(frame[list(features)]), dtype=float)[:, 1]
+    except Exception as error:  # any failure of foreign feature code
+        raise ModelUnavailable(
+            "The model must score today's rows.", f"{type(error).__name__}: {str(error)[:300]}.", "keep the other version."
+        ) from error
+    if not np.all(np.isfinite(out)) or out.min() < 0 or out.max() > 1:
+        raise ModelUnavailable("Scores must be in [0, 1].", f"[{out.min()}, {out.max()}].", "keep the other version.")
+    return out

@@ -1,0 +1,141 @@
+"""The MLflow registry of one application: versions, aliases, tags. Fails closed.
+
+Aliases are read through `get_registered_model().aliases` only: `search_model_versions(...).aliases` is empty
+(mlflow#16734). 'No such model' and 'cannot reach the registry' are different answers; the second never reads as
+'no champion'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from continual.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+_MISSING = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+
+
+class Registry:
+    """Versions of the registered model `name` at `uri`. A fresh client per instance."""
+
+    def __init__(self, uri: str, name: str) -> None:
+        self.uri, self.name = uri, name
+
+    @property
+    def client(self) -> MlflowClient:
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def aliases(self) -> dict[str, str]:
+        """alias -> version; {} when the model was never registered.
+
+        Raises
+        ------
+        ModelUnavailable: the registry does not answer (s26).
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self._reachable():
+            try:
+                model = self.client.get_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code in _MISSING:
+                    return {}
+                raise
+        return {alias: str(version) for alias, version in model.aliases.items()}
+
+    def champion(self) -> str | None:
+        return self.aliases().get(CHAMPION)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        with self._reachable():
+            self.client.set_registered_model_alias(self.name, alias, version)
+
+    def delete_alias(self, alias: str) -> None:
+        with self._reachable():
+            self.client.delete_registered_model_alias(self.name, alias)
+
+    def ensure(self, description: str) -> None:
+        """Create the registered model unless it exists."""
+        from mlflow.exceptions import MlflowException
+
+        with self._reachable():
+            try:
+                self.client.create_registered_model(self.name, description=description)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+    def version_of(self, candidate_key: str) -> str | None:
+        """The version registered under this key, so that a retry makes no second one (s31)."""
+        with self._reachable():
+            found = self.client.search_model_versions(f"name = '{self.name}'")
+        keys = {v.tags.get("continual.candidate"): str(v.version) for v in found}
+        return keys.get(candidate_key)
+
+    def register(self, candidate_key: str, model_uri: str, run_id: str, tags: dict[str, str]) -> str:
+        """Version number of the model at `model_uri`; idempotent by `candidate_key`."""
+        known = self.version_of(candidate_key)
+        if known is not None:
+            return known
+        self.ensure(f"Application {self.name}, controlled by continual.")
+        with self._reachable():
+            version = self.client.create_model_version(
+                self.name, source=model_uri, run_id=run_id, tags={**tags, "continual.candidate": candidate_key}
+            )
+        return str(version.version)
+
+    def tag(self, version: str, tags: dict[str, str]) -> None:
+        with self._reachable():
+            for key, value in tags.items():
+                self.client.set_model_version_tag(self.name, version, key, value)
+
+    def describe(self, version: str, markdown: str) -> None:
+        with self._reachable():
+            self.client.update_model_version(self.name, version, description=markdown)
+
+    def version(self, version: str) -> Any:
+        """The MLflow `ModelVersion`.
+
+        Raises
+        ------
+        ModelUnavailable: it does not exist or the registry does not answer.
+        """
+        with self._reachable(f"version {version} of {self.name}"):
+            return self.client.get_model_version(self.name, version)
+
+    def log_metrics(self, run_id: str, metrics: dict[str, float]) -> None:
+        """Metrics of a finished run; at most 1,000 a call are accepted by the server."""
+        from mlflow.entities import Metric
+
+        items = [Metric(key, value, timestamp=0, step=0) for key, value in metrics.items()]
+        with self._reachable():
+            for start in range(0, len(items), 1000):
+                self.client.log_batch(run_id, metrics=items[start : start + 1000])
+
+    def log_text(self, run_id: str, text: str, file: str) -> None:
+        with self._reachable():
+            self.client.log_text(run_id, text, file)
+
+    def url(self, version: str) -> str:
+        return f"{self.uri}/#/models/{self.name}/versions/{version}"
+
+    @contextmanager
+    def _reachable(self, what: str = "the model registry") -> Iterator[None]:
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except (MlflowException, RequestException, OSError) as error:
+            raise ModelUnavailable(
+                f"{what[0].upper()}{what[1:]} must be readable.",
+                f"{self.uri}: {str(error)[:300]}.",
+                "start or repair MLflow, then clear this task; nothing was changed.",
+            ) from error

@@ -1,0 +1,1 @@
+"""Monitors: one file each. File name = `kind` in the policy."""

@@ -1,0 +1,172 @@
+"""The default monitor: paired losses against the previous champion, evidence that may be read every day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from continual.core.alarm import MonitorReading, PairedStream, SliceReading
+from continual.core.stats.dependence import design_effects
+from continual.core.stats.eprocess import likeliest_start, log_factor, shiryaev_roberts
+from continual.core.verdict import OVERALL, Tier
+from continual.errors import ContinualError
+from continual.monitors.base import Monitor
+
+Floats = npt.NDArray[np.float64]
+
+#: Evidence is shown up to here; beyond, only its order would matter.
+_LOG_MAX = 690.0
+
+
+class _State(NamedTuple):
+    """Log evidence on day `last` (an index, -1 without days), and of an alarm the likeliest first day `first`."""
+
+    log_evidence: float
+    alarmed: bool
+    first: int
+    last: int
+
+
+class EDetector(Monitor):
+    """Shiryaev-Roberts e-detector on paired losses, overall and per slice.
+
+    The previous champion keeps scoring in shadow; a slice alarms when the evidence that the champion loses more than
+    the previous version, by more than `trivial` a row, reaches `horizon_days / alpha_k`. A fault on day 60 is found as
+    fast as one on day 0. The chance of any false alarm within the horizon is at most `alpha`, shared out:
+    `overall_share` to overall, the rest over the slices, of which critical slices get `critical_share` as a group.
+
+    Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
+    `day_correlation`, and one wild day cannot alarm alone because of `min_days`. `trivial`, `day_correlation` = 0
+    and `min_days` = 1 give the plain detector, for rows known to be independent. Feed matured rows only: a label
+    delay that depends on the outcome makes any stream alarm. Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
+    """
+
+    kind: Literal["e_detector"] = Field(
+        "e_detector", description="Sequential paired test against the previous champion."
+    )
+    alpha: float = Field(
+        0.05, gt=0, lt=1, description="Chance of any false alarm within the horizon, all slices together."
+    )
+    horizon_days: int = Field(365, ge=1, description="Daily looks over which `alpha` is spent.")
+    overall_share: float = Field(
+        0.5, gt=0, lt=1, description="Share of `alpha` for overall; the rest goes to the slices."
+    )
+    critical_share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Share of the slices' part for critical slices as a group, when there are others too.",
+    )
+    trivial: float = Field(
+        0.0025, ge=0, le=0.1, description="Mean excess loss per row that is tolerated: no rollback for less."
+    )
+    day_correlation: float = Field(
+        0.003,
+        ge=0,
+        lt=1,
+        description="Correlation of rows within a day assumed until the stream shows its own; 0 = none.",
+    )
+    min_days: int = Field(
+        3, ge=1, description="No single day gives more than this fraction (1/min_days, in logs) of the evidence needed."
+    )
+    min_labels: int = Field(30, ge=1, description="Paired labelled rows before which a slice cannot alarm.")
+
+    def read(self, streams: Sequence[PairedStream]) -> MonitorReading:
+        """Raises ContinualError for a malformed stream (order, lengths, duplicates, losses outside [-1, 1])."""
+        _check(streams)
+        thresholds = self.thresholds(streams)
+        readings = [self._read_one(stream, thresholds[stream.slice]) for stream in streams]
+        readings.sort(key=lambda r: (not r.alarmed, r.threshold / max(r.evidence, 1e-300)))
+        alarms = tuple(reading.slice for reading in readings if reading.alarmed)
+        return MonitorReading(alarms, tuple(readings), _reason(readings))
+
+    def thresholds(self, streams: Sequence[PairedStream]) -> dict[str, float]:
+        """Slice -> evidence at which it alarms, `horizon_days / alpha_k`; the alpha_k sum to at most `alpha`."""
+        slices = [s for s in streams if s.slice != OVERALL]
+        critical = [s.slice for s in slices if s.tier == Tier.CRITICAL]
+        others = [s.slice for s in slices if s.tier != Tier.CRITICAL]
+        first = (self.critical_share if others else 1.0) if critical else 0.0
+        budget = self.alpha * (1 - self.overall_share)
+        shares = {OVERALL: self.alpha * self.overall_share if slices else self.alpha}
+        shares |= {name: budget * first / len(critical) for name in critical}
+        shares |= {name: budget * (1 - first) / len(others) for name in others}
+        return {name: self.horizon_days / share for name, share in shares.items()}
+
+    def _read_one(self, stream: PairedStream, threshold: float) -> SliceReading:
+        # A day without rows is no look: whether the caller lists empty days must not change the evidence.
+        days = [(day, rows) for day, rows in zip(stream.days, stream.excess, strict=True) if len(rows)]
+        state = self._first_crossing([rows for _, rows in days], math.log(threshold))
+        rows = [row for _, row in days[state.first : state.last + 1]]
+        return SliceReading(
+            slice=stream.slice,
+            evidence=math.exp(min(state.log_evidence, _LOG_MAX)),
+            threshold=threshold,
+            alarmed_on=days[state.last][0] if state.alarmed else None,
+            n=sum(map(len, rows)),
+            mean_excess=float(np.concatenate(rows).mean()) if rows else None,
+            since=days[state.first][0] if state.alarmed else None,
+        )
+
+    def _first_crossing(self, days: list[Floats], log_threshold: float) -> _State:
+        factors = self._log_factors(days, log_threshold)
+        path, seen = shiryaev_roberts(factors), 0
+        for index, rows in enumerate(days):
+            seen += len(rows)
+            if seen >= self.min_labels and path[index] >= log_threshold:
+                return _State(path[index], True, likeliest_start(factors[: index + 1]), index)
+        return _State(path[-1] if path else -math.inf, False, 0, len(days) - 1)
+
+    def _log_factors(self, days: list[Floats], log_threshold: float) -> list[Floats]:
+        effects = design_effects(days, self.day_correlation)
+        cap = log_threshold / self.min_days if self.min_days > 1 else math.inf
+        return [
+            np.minimum(log_factor(rows, self.trivial) / effect, cap) for rows, effect in zip(days, effects, strict=True)
+        ]
+
+
+def _check(streams: Sequence[PairedStream]) -> None:
+    names = [stream.slice for stream in streams]
+    if len(set(names)) < len(names):
+        raise ContinualError(
+            "each slice must have one stream.", f"{sorted(names)}.", "merge the streams of a slice by day."
+        )
+    for stream in streams:
+        if len(stream.days) != len(stream.excess) or list(stream.days) != sorted(set(stream.days)):
+            raise ContinualError(
+                "a stream must have one array per day, days in order.",
+                f"{stream.slice}: {len(stream.days)} days, {len(stream.excess)} arrays.",
+                "group matured rows by UTC day and sort.",
+            )
+
+
+def _reason(readings: list[SliceReading]) -> str:
+    if not readings:
+        return "Nothing to compare: no previous champion scores in shadow."
+    if not any(reading.n for reading in readings):
+        return "Nothing to compare yet: no matured rows with both champions' scores."
+    alarms = [_alarm_text(reading) for reading in readings if reading.alarmed]
+    more = [f"and {len(alarms) - 3} more slices"] if len(alarms) > 3 else []
+    quiet = [_quiet_text(r) for r in readings if not r.alarmed and (r.slice == OVERALL or not alarms)]
+    return "; ".join(alarms[:3] + more + quiet[:1])
+
+
+def _alarm_text(reading: SliceReading) -> str:
+    lost = f"{reading.mean_excess or 0.0:.3f}".replace("0.", ".", 1)
+    return (
+        f"{reading.slice} alarmed on {reading.alarmed_on}: champion loses {lost} more per row than the previous "
+        f"version since {reading.since} ({_evidence(reading)}, n={reading.n:,})"
+    )
+
+
+def _quiet_text(reading: SliceReading) -> str:
+    return f"{reading.slice} quiet ({_evidence(reading)}, n={reading.n:,})"
+
+
+def _evidence(reading: SliceReading) -> str:
+    sign = ">=" if reading.alarmed else "<"
+    return f"evidence {reading.evidence:.2g} {sign} {reading.threshold:.2g}"

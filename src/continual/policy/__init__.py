@@ -1,0 +1,1 @@
+"""YAML -> Policy: the frozen composition of everything that decides for one application."""

@@ -1,0 +1,89 @@
+"""Which policy is in force: the file if it is valid, else the last valid one; every run keeps one snapshot."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from continual.errors import PolicyError
+from continual.policy.load import LoadedPolicy, load_policy, parse_policy
+
+
+@dataclass(frozen=True)
+class PolicyInForce:
+    """loaded: the policy to act on. problem: why the file itself cannot be used, or None."""
+
+    loaded: LoadedPolicy
+    problem: str | None
+
+
+class PolicyShelf:
+    """Snapshots of every policy that was in force, `<home>/policies/<application>/<hash>.yaml`."""
+
+    def __init__(self, home: Path, configs: Path) -> None:
+        self.root, self.configs = home / "policies", configs
+
+    def applications(self) -> list[str]:
+        """Names of all policy files."""
+        return sorted(p.stem for p in self.configs.glob("*.yaml"))
+
+    def in_force(self, application: str) -> PolicyInForce:
+        """Read without writing (DAG-parse time).
+
+        Raises
+        ------
+        PolicyError: the file is invalid and there never was a valid one.
+        """
+        try:
+            return PolicyInForce(load_policy(self.configs / f"{application}.yaml"), None)
+        except PolicyError as error:
+            last = self._last_good(application)
+            if last is None:
+                raise
+            return PolicyInForce(last, str(error))
+
+    def snapshot(self, application: str) -> PolicyInForce:
+        """`in_force`, kept for the whole run: later tasks ask for it by hash."""
+        found = self.in_force(application)
+        if found.problem is None:
+            self._keep(found.loaded)
+        return found
+
+    def by_hash(self, application: str, policy_hash: str) -> LoadedPolicy:
+        """The snapshot a run started with, whatever happened to the file since.
+
+        Raises
+        ------
+        PolicyError: no such snapshot.
+        """
+        path = self.root / application / f"{policy_hash}.yaml"
+        if not path.is_file():
+            raise PolicyError(
+                "A run's policy snapshot must exist.", f"{path.name} of {application} is missing.", "clear the whole run."
+            )
+        return parse_policy(path.read_text(encoding="utf-8"), f"{application}.yaml")
+
+    def _keep(self, loaded: LoadedPolicy) -> None:
+        folder = self.root / loaded.policy.application
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{loaded.hash}.yaml", loaded.text)
+        _write(folder / "last_good", loaded.hash)
+
+    def _last_good(self, application: str) -> LoadedPolicy | None:
+        pointer = self.root / application / "last_good"
+        if not pointer.is_file():
+            return None
+        try:
+            return self.by_hash(application, pointer.read_text(encoding="utf-8").strip())
+        except PolicyError:
+            return None  # written by a release with other fields: as if there never was one
+
+
+def _write(path: Path, text: str) -> None:
+    """Atomic, and leaves an equal file alone so that parsing processes see no churn."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

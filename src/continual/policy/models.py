@@ -1,0 +1,123 @@
+"""The fields of a policy file. Every description ends up in the JSON Schema that editors show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from continual.core.family import InFamily
+from continual.core.slices import SliceSpec
+from continual.expectations.spec import ExpectationSuiteSpec
+from continual.gates.base import GATES, Gate, MetricTerms
+from continual.labelers.base import LABELERS, Labeler
+from continual.metrics.base import METRICS, Metric, Task
+from continual.models.spec import Features, Trainer
+from continual.monitors.base import MONITORS, Monitor
+from continual.policy.duration import Duration
+from continual.samplers.base import SAMPLERS, Sampler
+from continual.sources.base import SOURCES, Source
+from continual.triggers.base import TRIGGERS, Trigger
+
+
+class Section(BaseModel):
+    """A part of the policy: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_aware)]
+
+
+class Active(Section):
+    """When the application's schedule runs; instants without a zone are UTC."""
+
+    start: Instant = Field(description="First instant of event time the application knows.")
+    end: Instant | None = Field(None, description="No scheduled runs after this instant.")
+
+
+class Label(Section):
+    """Ground truth and how late it is."""
+
+    name: str = Field(description="What 1 means, for people: 'late'.")
+    task: Task = Field(Task.BINARY, description="Kind of label.")
+    lag: Duration = Field(
+        description="Rows older than this count as matured: by then nearly all labels that will come have come."
+    )
+
+
+class Expectations(Section):
+    """Great Expectations suites that stand between source and log."""
+
+    predictions: ExpectationSuiteSpec = Field(default_factory=ExpectationSuiteSpec)
+    labels: ExpectationSuiteSpec = Field(default_factory=ExpectationSuiteSpec)
+
+
+class WindowPolicy(Section):
+    """Which rows train and which rows judge. Judging rows are always later than training rows."""
+
+    kind: Literal["sliding", "expanding"] = Field("sliding", description="expanding starts at active.start.")
+    length: Duration = Field(timedelta(days=91), description="Length of the training window (sliding).")
+    evaluation: Duration = Field(timedelta(days=28), description="Length of the judging window, just before now.")
+    min_rows: int = Field(1000, ge=1, description="Fewer labelled training rows: skip, with the reason.")
+    max_hole: Duration = Field(
+        timedelta(days=7), description="A longer gap without rows in the training window: skip, with the reason."
+    )
+
+
+class Promotion(Section):
+    """What happens after the gate says promote."""
+
+    mode: Literal["auto", "approve", "suggest"] = Field(
+        "auto", description="approve: a person answers in Airflow; suggest: alias `challenger` only."
+    )
+    approval_timeout: Duration = Field(timedelta(days=2), description="approve: wait this long for the answer.")
+    on_timeout: Literal["reject", "promote"] = Field("reject", description="approve: what silence means.")
+    shadow: Duration = Field(
+        timedelta(days=365), description="After a promotion the previous version scores the same rows this long."
+    )
+    cooldown: Duration = Field(timedelta(days=7), description="No automatic retrain this long after a rollback.")
+
+
+class Policy(Section):
+    """One application: one model in production, one file `configs/<application>.yaml`."""
+
+    application: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Also the MLflow registered model.")
+    description: str = ""
+    owner: str = Field(description="Who is called.")
+    schedule: str = Field("@daily", description="Cron expression or preset of the ingest DAG.")
+    active: Active
+    source: Annotated[Source, InFamily(SOURCES)]
+    features: Features
+    tags: list[str] = Field([], description="Logged columns that are no features but define slices.")
+    label: Label
+    expectations: Expectations = Field(default_factory=Expectations)
+    window: WindowPolicy = Field(default_factory=WindowPolicy)
+    sampler: Annotated[Sampler, InFamily(SAMPLERS)]
+    labeler: Annotated[Labeler, InFamily(LABELERS)]
+    trainers: list[Trainer] = Field(min_length=1)
+    slices: list[SliceSpec] = Field([], description="Named predicates, or one slice per value of a column.")
+    metrics: list[Annotated[Metric, InFamily(METRICS)]] = Field(min_length=1)
+    gate: Annotated[Gate, InFamily(GATES)]
+    monitor: Annotated[Monitor, InFamily(MONITORS)]
+    trigger: Annotated[Trigger, InFamily(TRIGGERS)]
+    promotion: Promotion = Field(default_factory=Promotion)
+    seed: int = Field(0, ge=0, description="Seeds sampling and training.")
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns logged besides the record's own: features and tags."""
+        return [*self.features.all, *[t for t in self.tags if t not in self.features.all]]
+
+    def metric_terms(self) -> dict[str, MetricTerms]:
+        return {
+            m.kind: MetricTerms(
+                priority=m.priority, margin=m.margin, floor=m.floor, higher_is_better=m.higher_is_better
+            )
+            for m in self.metrics
+        }

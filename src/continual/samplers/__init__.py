@@ -1,0 +1,1 @@
+"""Samplers: one file each. File name = `kind` in the policy."""

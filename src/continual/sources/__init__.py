@@ -1,0 +1,1 @@
+"""Sources: one file each. File name = `kind` in the policy."""

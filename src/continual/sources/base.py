@@ -1,0 +1,64 @@
+"""What every source can do: list the batches of a stream by day, read one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from continual.core.family import Family, Strategy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SOURCES = Family("source", "continual.sources")
+Stream = Literal["predictions", "labels"]
+
+
+@dataclass(frozen=True)
+class BatchRef:
+    """One delivered batch, by content.
+
+    name: stable name inside its stream. date: UTC day its rows belong to (predictions) or became known (labels).
+    locator: where `read` finds it; opaque to everybody else. content_hash: SHA-256 (hex) of its bytes, empty when
+    they could not be read (`read` then raises). n_bytes: its size.
+    """
+
+    stream: Stream
+    name: str
+    date: date
+    locator: str
+    content_hash: str
+    n_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "date": self.date.isoformat()}
+
+
+class Source(Strategy):
+    """Where the predictions and labels of an application are delivered."""
+
+    family: ClassVar[Family] = SOURCES
+
+    @abstractmethod
+    def batches(self, stream: Stream, until: datetime, home: Path) -> list[BatchRef]:
+        """All batches of days that ended by `until`, oldest first, then by name.
+
+        Late ones (an old day, delivered after newer days) are listed like any other; the caller knows what it has
+        taken in. home: folder of the deployment; relative locations start there.
+
+        Raises
+        ------
+        BatchError: something was delivered whose day cannot be known.
+        """
+
+    @abstractmethod
+    def read(self, ref: BatchRef) -> pa.Table:
+        """The rows of one batch.
+
+        Raises
+        ------
+        BatchError: it cannot be read, or its bytes are no longer those that were listed.
+        """

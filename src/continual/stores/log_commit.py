@@ -1,0 +1,141 @@
+"""One Iceberg table of the log: created when first written, appended to exactly once per commit id."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.table import Table
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from continual.errors import StoreError
+from continual.stores.log_files import stage
+from continual.stores.log_schema import iceberg_schema, partition
+
+if TYPE_CHECKING:
+    from pyiceberg.table.snapshots import Snapshot
+
+COMMIT_ID = "continual.commit-id"
+ATTEMPTS = 60
+PROPERTIES = {
+    # pyiceberg's own retry would append again without looking whether the commit id has arrived meanwhile
+    "commit.retry.num-retries": "0",
+    "commit.manifest-merge.enabled": "true",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "50",
+    "write.parquet.compression-codec": "zstd",
+}
+#: A writer lost a race: look again. IntegrityError: two created the namespace at once; OperationalError: locked.
+CONTENTION = (CommitFailedException, TableAlreadyExistsError, IntegrityError, OperationalError)
+
+
+def open_catalog(uri: str, warehouse: str) -> Catalog:
+    """An Iceberg catalog: `sqlite:///path`, `postgresql://...`, or the `http(s)://` address of a REST catalog.
+
+    Raises
+    ------
+    StoreError: the catalog does not answer.
+    """
+    from sqlalchemy.engine import make_url
+
+    if uri.startswith("sqlite"):
+        url = make_url(uri)
+        Path(url.database or ".").parent.mkdir(parents=True, exist_ok=True)
+        uri = str(url.update_query_dict({"timeout": "30"}))
+    elif uri.startswith("postgresql"):
+        uri = make_url(uri).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    error: Exception | None = None
+    for attempt in range(5):
+        try:
+            return load_catalog("continual", uri=uri, warehouse=warehouse)
+        except (OperationalError, IntegrityError) as caught:  # two processes create the catalog's tables at once
+            error = caught
+            time.sleep(0.1 * 2**attempt)
+    raise StoreError(
+        "The Iceberg catalog of the prediction log must answer.",
+        f"{getattr(error, 'orig', error)}.",
+        "check the catalog's URL in the settings and that its database runs; then clear the task.",
+    ) from error
+
+
+class LogTable:
+    """A table of the log in the application's namespace."""
+
+    def __init__(self, catalog: Catalog, app: str, name: str) -> None:
+        self.catalog, self.app, self.name = catalog, app, name
+
+    def load(self) -> Table | None:
+        """The table as it is now, or None before the first append."""
+        try:
+            return self.catalog.load_table((self.app, self.name))
+        except NoSuchTableError:
+            return None
+
+    def append(self, commit_id: str, prepare: Callable[[Table | None], pa.Table]) -> int:
+        """Append what `prepare` makes of the present table, in one snapshot; returns the snapshot's id.
+
+        A commit id in the table's history is not appended again. When another writer comes first, `prepare` runs
+        again on what that one left, so whatever it checked holds at the instant of the commit.
+
+        Raises
+        ------
+        StoreError: other writers came first too often.
+        """
+        cause: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._append_once(commit_id, prepare)
+            except CONTENTION as error:
+                cause = error
+                time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))
+        raise StoreError(
+            f"{self.app}.{self.name} must accept an append.",
+            f"{ATTEMPTS} attempts lost against other writers or a locked catalog, last: {cause}.",
+            "check for a stuck process on the catalog's database; then clear the task, nothing was written.",
+        ) from cause
+
+    def _append_once(self, commit_id: str, prepare: Callable[[Table | None], pa.Table]) -> int:
+        table = self.load()
+        done = committed(table, commit_id) if table else None
+        if done is not None:
+            return done
+        rows = prepare(table)
+        table = table or self._create(rows.schema)
+        self._settle(table)
+        with table.transaction() as transaction:
+            if set(rows.schema.names) - set(table.schema().column_names):
+                with transaction.update_schema() as update:
+                    update.union_by_name(rows.schema)
+            stage(transaction, table.io, rows, {COMMIT_ID: commit_id})
+        snapshot_id: int = table.metadata.current_snapshot_id
+        return snapshot_id
+
+    def _create(self, schema: pa.Schema) -> Table:
+        self.catalog.create_namespace_if_not_exists((self.app,))
+        fields = iceberg_schema(schema)
+        spec = partition(self.name, fields)
+        return self.catalog.create_table((self.app, self.name), fields, partition_spec=spec, properties=PROPERTIES)
+
+    def _settle(self, table: Table) -> None:
+        """A table made by another tool gets the property that our retry depends on."""
+        name = "commit.retry.num-retries"
+        if table.properties.get(name) != PROPERTIES[name]:
+            with table.transaction() as transaction:
+                transaction.set_properties({name: PROPERTIES[name]})
+
+
+def committed(table: Table, commit_id: str) -> int | None:
+    """Id of the snapshot in the present history that carries this commit id, or None."""
+    by_id: dict[int, Snapshot] = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
+    snapshot = table.current_snapshot()
+    while snapshot is not None:
+        if snapshot.summary is not None and snapshot.summary.additional_properties.get(COMMIT_ID) == commit_id:
+            return int(snapshot.snapshot_id)
+        snapshot = by_id.get(snapshot.parent_snapshot_id) if snapshot.parent_snapshot_id else None
+    return None
