@@ -91,9 +91,14 @@ def test_a_failed_write_leaves_nothing(database_url: str) -> None:
     db = open_database(database_url)
     db.upgrade()
     row = {"app": "a", "recipe_hash": "r", "reason": "x", "decision_key": "k"}
-    with pytest.raises(ZeroDivisionError), db.write() as connection:
-        connection.execute(tables.recipe_quarantine.insert().values(**row))
-        raise ZeroDivisionError
+
+    def insert_and_fail() -> None:
+        with db.write() as connection:
+            connection.execute(tables.recipe_quarantine.insert().values(**row))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        insert_and_fail()
     with db.read() as connection:
         assert connection.execute(select(tables.recipe_quarantine)).all() == []
 

@@ -123,7 +123,7 @@ def test_s06_a_contradicting_row_is_named_and_not_appended(log: PredictionLog) -
     new, identical, conflicts = log.split_new(changed)
     assert (new.column("record_key").to_pylist(), identical) == (["0-3"], 2)
     assert conflicts.column("record_key").to_pylist() == ["0-1"]
-    with pytest.raises(BatchError, match="1 rows contradict.*0-1"):
+    with pytest.raises(BatchError, match=r"1 rows contradict.*0-1"):
         log.append_predictions(changed, "c1")
     log.append_predictions(new, "c1")
     assert len(log.read_predictions(WEEK, FAR)) == 4

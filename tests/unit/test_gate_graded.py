@@ -436,6 +436,26 @@ def test_s28_every_answer_has_one_sentence_with_names():
             assert verdict.blocking[0] in verdict.reason
 
 
+def test_slices_below_min_rows_cannot_veto_and_do_not_count_in_the_correction():
+    tiny = _slice("tiny", gain=-0.3, se=0.02, n=19)
+    verdict = _judge(_evidence(_slice(), tiny, _slice("b")))
+    assert verdict.answer is Answer.PROMOTE
+    of = {(f.slice, f.metric): f for f in verdict.findings}
+    assert of["tiny", "roc_auc"].slice_class is SliceClass.NOT_EVALUABLE
+    assert of["tiny", "roc_auc"].p_adjusted is None
+    assert "over 2 tests" in of["b", "roc_auc"].sentence
+    assert _judge(_evidence(_slice(), tiny, _slice("b")), min_rows=19).answer is Answer.REJECT
+
+
+@pytest.mark.parametrize("changes", [{"low": 0.5}, {"high": -0.5}, {"p_harm": 1.5}, {"p_harm": -0.1}, {"se": -1.0}])
+def test_numbers_that_contradict_each_other_are_refused(changes):
+    metric = _metric()
+    broken = replace(metric, comparison=replace(metric.comparison, **changes))
+    verdict = _judge(_evidence(SliceEvidence(OVERALL, "standard", None, (broken, _metric("brier")))))
+    assert verdict.answer is Answer.REJECT
+    assert "not finite or not complete" in verdict.reason
+
+
 def test_the_verdict_replays_from_its_stored_evidence_and_is_plain_json():
     evidence = _evidence(_slice(), _empty_slice("critical"), window_uses=1)
     again = GateEvidence.from_dict(json.loads(canonical_json(evidence)))

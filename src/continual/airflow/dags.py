@@ -84,7 +84,7 @@ def _retrain(policy: Policy, assets: Assets) -> DAG:
             policy,
             "evaluate",
             {"trained": train.output, **_pinned(curate)},
-            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # one failing trainer does not stop the others
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # a quarantined trainer skips, a failing one fails the run
         )
         judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)})
         promote = _task(policy, "promote", {"judged": judge.output, **_pinned(judge)})

@@ -19,5 +19,6 @@ class ModelVersionLink(BaseOperatorLink):  # type: ignore[misc]
         return "MLflow"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        base = f"{os.environ.get('MLFLOW_TRACKING_URI', '').rstrip('/')}/#/models/{operator.application}"
+        application = ti_key.dag_id.rpartition(".")[0]
+        base = f"{os.environ.get('MLFLOW_TRACKING_URI', '').rstrip('/')}/#/models/{application}"
         return f"{base}/versions/{operator.version}" if getattr(operator, "version", None) else base

@@ -46,8 +46,10 @@ class FlowOperator(BaseOperator):
         emits: Asset | None = None,
         **kwargs: Any,
     ) -> None:
-        outlets = [AssetAlias(name=f"{application}.{flow}")] if emits else []
-        super().__init__(outlets=outlets, **{"multiple_outputs": True, **kwargs})
+        if emits:
+            kwargs.setdefault("outlets", [AssetAlias(name=f"{application}.{flow}")])
+        kwargs.setdefault("multiple_outputs", True)
+        super().__init__(**kwargs)
         self.application, self.flow, self.inputs = application, flow, inputs or {}
         self.trainer, self.emits = trainer, emits
         self.version: str | None = None

@@ -11,6 +11,10 @@ from typing import Any
 
 def plain(value: Any) -> Any:
     """Reduce `value` to JSON types; non-finite floats become None (undefined is not zero)."""
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    elif hasattr(value, "item"):  # numpy scalars
+        value = value.item()
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -18,13 +22,7 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in items]
     if isinstance(value, datetime):
         return value.isoformat()
-    if hasattr(value, "as_dict"):
-        return plain(value.as_dict())
-    if hasattr(value, "item"):  # numpy scalars
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def canonical_json(value: Any) -> str:

@@ -31,14 +31,21 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
     "Sub": operator.sub,
     "Mul": operator.mul,
-    "Mod": operator.mod,
+    "Mod": np.fmod,  # the sign of the dividend, as in SQL
 }
-_ALLOWED = {*_COMPARE, *_ARITHMETIC, "And", "Or", "Not", "Paren", "In", "Between", "Is", "Neg"} | {
-    "Column",
-    "Identifier",
-    "Literal",
-    "Boolean",
-    "Null",
+_BINARY = frozenset({"this", "expression"})
+#: Node -> its arguments. Other nodes are refused, and so are other arguments: SYMMETRIC, a table name, a subquery.
+_ALLOWED: dict[str, frozenset[str]] = dict.fromkeys((*_COMPARE, *_ARITHMETIC, "And", "Or", "Is"), _BINARY) | {
+    "Not": frozenset({"this"}),
+    "Neg": frozenset({"this"}),
+    "Paren": frozenset({"this"}),
+    "In": frozenset({"this", "expressions"}),
+    "Between": frozenset({"this", "low", "high"}),
+    "Column": frozenset({"this"}),
+    "Identifier": frozenset({"this", "quoted"}),
+    "Literal": frozenset({"this", "is_string"}),
+    "Boolean": frozenset({"this"}),
+    "Null": frozenset(),
 }
 
 
@@ -50,27 +57,33 @@ def _refuse(text: str, got: str) -> SliceError:
     )
 
 
-@lru_cache(maxsize=4096)
 def parse(text: str) -> Any:
-    """The checked syntax tree of a predicate.
+    """The checked syntax tree of a predicate that a person wrote.
 
     Raises
     ------
-    SliceError: too long, too deep, not parseable, or a construct that is not whitelisted.
+    SliceError: too long, too deep, not parseable, a construct that is not whitelisted, or no condition.
     """
+    if not text.strip() or len(text) > MAX_LENGTH:
+        raise _refuse(text, f"{len(text)} characters (1 to {MAX_LENGTH} allowed)")
+    if not " ".join(text.split()).isprintable():
+        raise _refuse(text, "a control character")
+    return _tree(text)
+
+
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> Any:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
-    if not text.strip() or len(text) > MAX_LENGTH:
-        raise _refuse(text, f"{len(text)} characters (1 to {MAX_LENGTH} allowed)")
     try:
         tree = sqlglot.parse_one(text)
     except (SqlglotError, RecursionError) as error:
         raise _refuse(text, f"unreadable: {str(error).splitlines()[0][:120]}") from error
     for node in tree.walk():
         _check(node, text)
-    if not is_predicate(tree):
-        raise _refuse(text, f"{type(tree).__name__} is a value, not a condition,")
+    # On one row of nulls: finds what can never be evaluated, whatever the columns hold.
+    _answer(text, tree, _Evaluation(lambda name: (np.zeros(1), np.zeros(1, dtype=bool)), 1))
     return tree
 
 
@@ -79,54 +92,72 @@ def _check(node: Any, text: str) -> None:
     if name not in _ALLOWED:
         raise _refuse(text, f"{name} is not allowed")
     if node.depth > MAX_DEPTH:
-        raise _refuse(text, f"nesting deeper than {MAX_DEPTH}")
-    if name == "Column" and len(node.parts) != 1:
-        raise _refuse(text, f"qualified column {node.sql()}")
-    if name == "In" and (node.args.get("query") or node.args.get("unnest") or not node.expressions):
+        raise _refuse(text, f"nesting (or a chain of AND, OR) deeper than {MAX_DEPTH}")
+    extra = [key for key, value in node.args.items() if value and key not in _ALLOWED[name]]
+    if extra or node.comments:
+        raise _refuse(text, f"{name} with {extra[0] if extra else 'a comment'} {node.sql()[:60]}")
+    if name == "In" and not node.expressions:
         raise _refuse(text, "IN without a list of constants")
-
-
-def is_predicate(node: Any) -> bool:
-    name = type(node).__name__
-    if name == "Paren":
-        return is_predicate(node.this)
-    return name in _COMPARE or name in {"And", "Or", "Not", "In", "Between", "Is", "Column", "Boolean"}
 
 
 def columns(text: str) -> tuple[str, ...]:
     """Column names a predicate reads, sorted."""
-    return tuple(sorted({c.name for c in parse(text).find_all(_exp("Column"))}))
+    return _columns(_tree(text))
 
 
-def _exp(name: str) -> Any:
-    from sqlglot import expressions
+def _columns(tree: Any) -> tuple[str, ...]:
+    return tuple(sorted({node.name for node in tree.walk() if type(node).__name__ == "Column"}))
 
-    return getattr(expressions, name)
+
+class Matcher:
+    """Predicates over one frame: every column is brought into its compared form once."""
+
+    def __init__(self, frame: Mapping[str, Any], n: int) -> None:
+        """frame: columns by name, each of length n."""
+        self.frame, self.n = frame, n
+        self._seen: dict[str, tuple[Any, Bools]] = {}
+
+    def mask(self, text: str) -> Bools:
+        """(n,) bool: rows that satisfy the predicate.
+
+        Raises
+        ------
+        SliceError: bad predicate, missing column, or a comparison of text with a number.
+        """
+        tree = _tree(text)
+        missing = [c for c in _columns(tree) if c not in self.frame]
+        if missing:
+            known = ", ".join(map(str, list(self.frame)[:30]))
+            raise _refuse(text, f"unknown column {missing[0]!r} (known: {known})")
+        return _answer(text, tree, _Evaluation(self._column, self.n))
+
+    def _column(self, name: str) -> tuple[Any, Bools]:
+        if name not in self._seen:
+            self._seen[name] = column(self.frame[name])
+        return self._seen[name]
 
 
 def mask(text: str, frame: Mapping[str, Any], n: int) -> Bools:
-    """(n,) bool: rows of `frame` (columns by name, each of length n) that satisfy the predicate.
+    """(n,) bool: rows of `frame` (columns by name, each of length n) that satisfy the predicate; see `Matcher.mask`."""
+    return Matcher(frame, n).mask(text)
 
-    Raises
-    ------
-    SliceError: bad predicate, missing column, or a comparison of text with a number.
-    """
-    tree = parse(text)
-    missing = [c for c in columns(text) if c not in frame]
-    if missing:
-        raise _refuse(text, f"unknown column {missing[0]!r} (known: {', '.join(map(str, list(frame)[:30]))})")
+
+def _answer(text: str, tree: Any, evaluation: _Evaluation) -> Bools:
     try:
-        true, _ = _Evaluation(frame, n).condition(tree)
-    except TypeError as error:
-        raise _refuse(text, f"types that do not compare ({error})") from error
-    return true
+        with np.errstate(all="ignore"):
+            return evaluation.condition(tree)[0]
+    except (TypeError, ValueError) as error:
+        raise _refuse(text, str(error)) from error
 
 
 class _Evaluation:
-    """Walks one tree over one frame. Conditions are (true, known) pairs; values are (array, known) pairs."""
+    """Walks one tree over n rows. Conditions are (true, known) pairs; values are (array, known) pairs.
 
-    def __init__(self, frame: Mapping[str, Any], n: int) -> None:
-        self.frame, self.n = frame, n
+    column: name -> its value.
+    """
+
+    def __init__(self, column: Callable[[str], tuple[Any, Bools]], n: int) -> None:
+        self.column, self.n = column, n
 
     def condition(self, node: Any) -> tuple[Bools, Bools]:
         name = type(node).__name__
@@ -154,8 +185,12 @@ class _Evaluation:
             return self._logic("And", low, high)
         if name == "Is":
             return self._is(node)
-        values, known = self.value(node)  # a boolean column or literal
-        return np.asarray(values == True, dtype=bool) & known, known  # noqa: E712 - element-wise
+        if name not in {"Column", "Boolean", "Null"}:
+            raise TypeError(f"{name} is a value, not a condition")
+        values, known = self.value(node)
+        if values.dtype.kind == "O" and known.any():
+            raise TypeError("a column of text is no condition")
+        return (values != 0) & known, known
 
     def _is(self, node: Any) -> tuple[Bools, Bools]:
         if type(node.expression).__name__ != "Null":
@@ -171,53 +206,67 @@ class _Evaluation:
         return ta | tb, (ka & kb) | ta | tb
 
     @staticmethod
-    def _compare(
-        op: Callable[[Any, Any], Any], a: tuple[Any, Bools], b: tuple[Any, Bools]
-    ) -> tuple[Bools, Bools]:
+    def _compare(op: Callable[[Any, Any], Any], a: tuple[Any, Bools], b: tuple[Any, Bools]) -> tuple[Bools, Bools]:
         known = a[1] & b[1]
-        out = np.zeros(len(known), dtype=bool)
-        if known.any():
-            left, right = a[0][known], b[0][known]
-            if left.dtype.kind != right.dtype.kind and "O" in (left.dtype.kind, right.dtype.kind):
-                raise TypeError("text is compared with a number")
-            out[known] = np.asarray(op(left, right), dtype=bool)
-        return out, known
+        if not known.any():
+            return known, known
+        if (a[0].dtype.kind == "O") != (b[0].dtype.kind == "O"):
+            raise TypeError("text is compared with a number")
+        return np.asarray(op(a[0], b[0]), dtype=bool) & known, known
 
     def value(self, node: Any) -> tuple[Any, Bools]:
         name = type(node).__name__
         if name == "Paren":
             return self.value(node.this)
         if name == "Column":
-            return _column(self.frame[node.name])
+            return self.column(node.name)
         if name in _ARITHMETIC:
-            (a, ka), (b, kb) = self.value(node.this), self.value(node.expression)
-            return _ARITHMETIC[name](a, b), ka & kb
+            (a, ka), (b, kb) = self._number(node.this), self._number(node.expression)
+            out = _ARITHMETIC[name](a.astype(float), b.astype(float))
+            return out, ka & kb & ~np.isnan(out)
         if name == "Neg":
-            a, known = self.value(node.this)
+            a, known = self._number(node.this)
             return -a, known
         return self._constant(name, node)
 
+    def _number(self, node: Any) -> tuple[Any, Bools]:
+        values, known = self.value(node)
+        if values.dtype.kind == "O":
+            raise TypeError("arithmetic on text")
+        return values.astype(float) if values.dtype.kind == "b" else values, known
+
     def _constant(self, name: str, node: Any) -> tuple[Any, Bools]:
-        known = np.ones(self.n, dtype=bool)
         if name == "Null":
-            return np.zeros(self.n), ~known
+            return np.zeros(self.n), np.zeros(self.n, dtype=bool)
         if name == "Boolean":
-            return np.full(self.n, float(bool(node.this))), known
-        if name == "Literal" and node.is_string:
-            return np.full(self.n, str(node.this), dtype=object), known
-        if name == "Literal":
-            return np.full(self.n, float(node.this)), known
-        raise TypeError(f"{name} is not a value")
+            found = np.asarray(bool(node.this))
+        elif name == "Literal":
+            found = np.asarray(str(node.this), dtype=object) if node.is_string else _literal(str(node.this))
+        else:
+            raise TypeError(f"{name} is not a value")
+        return np.broadcast_to(found, (self.n,)), np.ones(self.n, dtype=bool)
 
 
-def _column(raw: Any) -> tuple[Any, Bools]:
-    """Numbers and booleans as float64, everything else as text; with the mask of non-null rows."""
+def _literal(text: str) -> npt.NDArray[Any]:
+    """Whole numbers stay exact beyond 2^53, as in the columns they are compared with."""
+    return np.asarray(int(text) if text.isdecimal() and len(text) <= 18 else float(text))
+
+
+def column(raw: Any) -> tuple[Any, Bools]:
+    """How a column is compared: (n,) booleans, int64, float64, or text (everything else); and its non-null rows."""
     import pandas as pd
 
     series = pd.Series(raw)
+    if series.dtype == object:
+        series = series.convert_dtypes()  # booleans and numbers among nulls
     known = series.notna().to_numpy(dtype=bool)
-    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
-        return series.to_numpy(dtype=float, na_value=np.nan), known
-    out = np.empty(len(series), dtype=object)
-    out[known] = series[known].astype(str).to_numpy(dtype=object)
-    return out, known
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return series.to_numpy(dtype=bool, na_value=False), known
+    if pd.api.types.is_signed_integer_dtype(series.dtype):
+        return series.to_numpy(dtype=np.int64, na_value=0), known
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        numbers = series.to_numpy(dtype=float, na_value=np.nan)
+        return numbers, known & ~np.isnan(numbers)
+    text = np.full(len(series), "", dtype=object)
+    text[known] = series[known].astype(str).to_numpy(dtype=object)
+    return text, known

@@ -30,12 +30,21 @@ class Strategy(BaseModel):
     #: The family this class belongs to; set by the family's base class.
     family: ClassVar[Family]
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        out = handler.resolve_ref_schema(handler(schema))
+        out["required"] = sorted({"kind", *out.get("required", [])})  # has a default in Python, none in the policy
+        return out
+
 
 class Family:
     """All strategies of one package, found by file name and entry point."""
 
     def __init__(self, noun: str, package: str) -> None:
         self.noun, self.package = noun, package
+        self.describing = False  # while a JSON Schema of the family is being made
 
     @cached_property
     def _locations(self) -> dict[str, str]:
@@ -62,10 +71,11 @@ class Family:
 
         Raises
         ------
-        UnknownKind: with the nearest existing kind as a suggestion.
+        UnknownKind: with the nearest existing kind as a suggestion; or its module or entry point is broken.
+        DuplicateKind: two strategies claim one kind.
         """
         if kind not in self._locations:
-            near = difflib.get_close_matches(str(kind), self.kinds, n=1)
+            near = difflib.get_close_matches(kind, self.kinds, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UnknownKind(
                 f"kind must name a {self.noun}.",
@@ -74,10 +84,20 @@ class Family:
             )
         path = self._locations[kind]
         module_name, _, attribute = path.partition(":")
-        module = importlib.import_module(module_name)
-        if attribute:
-            return getattr(module, attribute)  # type: ignore[no-any-return]
-        return self._only_strategy(kind, module)
+        try:
+            module = importlib.import_module(module_name)
+            return self._member(getattr(module, attribute)) if attribute else self._only_strategy(kind, module)
+        except UnknownKind:
+            raise
+        except Exception as error:  # whatever a plugin raises on import must not stop other applications
+            raise UnknownKind(
+                f"A {self.noun} must be importable.", f"{kind!r} ({path}): {error}.", "repair or uninstall it."
+            ) from error
+
+    def _member(self, found: Any) -> type[Strategy]:
+        if not (isinstance(found, type) and issubclass(found, Strategy) and getattr(found, "family", None) is self):
+            raise TypeError(f"{found!r} is no {self.noun}")
+        return found
 
     def _only_strategy(self, kind: str, module: Any) -> type[Strategy]:
         found = [
@@ -97,7 +117,7 @@ class Family:
         return found[0]
 
     def build(self, value: Any) -> Strategy:
-        """A strategy from its mapping in the policy (`{kind: ..., parameter: ...}`)."""
+        """A strategy from its mapping in the policy (`{kind: ..., parameter: ...}`); errors are pydantic's."""
         if isinstance(value, Strategy):
             return value
         if not isinstance(value, dict) or "kind" not in value:
@@ -105,8 +125,8 @@ class Family:
                 "strategy", "must be a mapping with a 'kind', one of: {kinds}", {"kinds": ", ".join(self.kinds)}
             )
         try:
-            cls = self.get(value["kind"])
-        except UnknownKind as error:
+            cls = self.get(str(value["kind"]))
+        except (UnknownKind, DuplicateKind) as error:
             raise PydanticCustomError("kind", "{text}", {"text": str(error)}) from error
         return cls.model_validate(value)
 
@@ -125,13 +145,19 @@ class InFamily:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        options = []
-        for kind in self.family.kinds:
-            option = self.family.get(kind).model_json_schema()
-            option["properties"]["kind"] = {"const": kind}
-            option["required"] = sorted({"kind", *option.get("required", [])})
-            options.append(option)
-        return {"oneOf": options, "title": self.family.noun}
+        schemas = [self.family.get(kind).__pydantic_core_schema__ for kind in self.family.kinds]
+        if self.family.describing:  # any_of holds triggers: they are being described already, refer to them
+            return handler(core_schema.union_schema([_reference(schema) for schema in schemas]))
+        self.family.describing = True
+        try:
+            return {**handler(core_schema.union_schema(list(schemas))), "title": self.family.noun}
+        finally:
+            self.family.describing = False
+
+
+def _reference(schema: Any) -> core_schema.CoreSchema:
+    model = schema["schema"] if schema["type"] == "definitions" else schema
+    return core_schema.definition_reference_schema(model.get("ref") or model["schema_ref"])
 
 
 def _dump(value: Strategy) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from continual.core import expression
 from continual.core.verdict import OVERALL, Tier
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OTHER = "other"
+#: Longer values of a `by` column have no slice of their own.
+MAX_VALUE = 100
 
 
 class SliceSpec(BaseModel):
@@ -33,17 +35,22 @@ class SliceSpec(BaseModel):
     tier: Tier = Field(Tier.STANDARD, description="What an inconclusive slice may do: see the gate.")
     parent: str = Field(OVERALL, description="Slice whose rows include this one's; small slices roll up to it.")
 
+    @field_validator("where")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                expression.parse(value)
+            except SliceError as error:
+                raise ValueError(str(error)) from error
+        return value
+
     @model_validator(mode="after")
     def _one_form(self) -> SliceSpec:
         if (self.by is None) == (self.where is None):
             raise ValueError("a slice needs either 'where' (with 'name') or 'by', not both")
-        if self.where is not None:
-            if self.name is None or self.name == OVERALL:
-                raise ValueError(f"a slice with 'where' needs a 'name' other than {OVERALL!r}")
-            try:
-                expression.parse(self.where)
-            except SliceError as error:
-                raise ValueError(str(error)) from error
+        if self.where is not None and self.name in (None, OVERALL):
+            raise ValueError(f"a slice with 'where' needs a 'name' other than {OVERALL!r}")
         return self
 
     @property
@@ -87,37 +94,44 @@ def _resolve_one(spec: SliceSpec, frame: pd.DataFrame) -> Iterator[Slice]:
     column = str(spec.by)
     if column not in frame:
         raise SliceError(
-            "A slice column must be logged.", f"{column!r} is missing.", "add it to features or tags, or drop the slice."
+            "A slice column must be logged.", f"{column!r} is missing.", "add it to features or tags or drop the slice."
         )
-    counts = frame[column].value_counts(dropna=True)
-    counts = counts[counts >= spec.min_rows]
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[: spec.top]
-    values = sorted((value for value, _ in ranked), key=str)
+    quoted = '"' + column.replace('"', '""') + '"'
+    values = _frequent(spec, frame[column])
     for value in values:
-        yield Slice(f"{column}={_text(value)}", f'"{column}" = {_literal(value)}', spec.tier.value, spec.parent)
-    listed = ", ".join(_literal(v) for v in values)
-    rest = f'"{column}" IS NULL' + (f' OR NOT "{column}" IN ({listed})' if values else f' OR NOT "{column}" IS NULL')
-    yield Slice(f"{column}={OTHER}", rest, Tier.LONG_TAIL.value, spec.parent)
+        yield Slice(f"{column}={_text(value)}", f"{quoted} = {_literal(value)}", spec.tier.value, spec.parent)
+    listed = ", ".join(map(_literal, values))
+    rest = f"NOT {quoted} IN ({listed})" if values else f"NOT {quoted} IS NULL"
+    yield Slice(f"{column}={OTHER}", f"{quoted} IS NULL OR {rest}", Tier.LONG_TAIL.value, spec.parent)
+
+
+def _frequent(spec: SliceSpec, raw: pd.Series[Any]) -> list[Any]:
+    """Values that get a slice of their own, as predicates compare them, in the order of their text."""
+    import pandas as pd
+
+    values, known = expression.column(raw)
+    counts = pd.Series(values[known]).value_counts()
+    ranked = [(-n, _text(v), v) for v, n in counts[counts >= spec.min_rows].items() if _nameable(_text(v))]
+    top = sorted(ranked, key=lambda item: item[:2])[: spec.top]
+    return [value for _, _, value in sorted(top, key=lambda item: item[1])]
+
+
+def _nameable(text: str) -> bool:
+    """A value that is called `other`, unprintable, endless or infinite has no slice of its own: it is in `other`."""
+    return text != OTHER and text.isprintable() and len(text) <= MAX_VALUE and text not in {"inf", "-inf"}
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, (int, float, np.integer, np.floating)):
-        return repr(float(value)) if isinstance(value, (float, np.floating)) else str(int(value))
-    return "'" + str(value).replace("'", "''") + "'"
+    return _text(value) if isinstance(value, (int, float)) else "'" + str(value).replace("'", "''") + "'"
 
 
 def masks(slices: Iterable[Slice], frame: pd.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
     """Slice name -> (len(frame),) bool."""
-    columns = {str(c): frame[c] for c in frame.columns}
-    return {
-        s.name: np.ones(len(frame), dtype=bool)
-        if s.name == OVERALL
-        else expression.mask(s.predicate, columns, len(frame))
-        for s in slices
-    }
+    matcher = expression.Matcher({str(c): frame[c] for c in frame.columns}, len(frame))
+    return {s.name: matcher.mask(s.predicate) for s in slices}

@@ -17,8 +17,10 @@ from continual.models.registry import CHAMPION, PREVIOUS, Registry
 
 if TYPE_CHECKING:
     from continual.stores.entry import Entry
+    from continual.stores.lease import Lease
 
-LEASE = timedelta(seconds=60)
+#: A killed run's lease ends before another run has used up its retries (two, 20 s apart).
+LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Move:
 
 
 def move_champion(ws: Workspace, move: Move) -> Entry:
-    """Carry out `move` once; a second call returns the first one's confirmation.
+    """Carry out `move` once; a second call returns the first one's confirmation. A rollback also quarantines the
+    version it leaves.
 
     Raises
     ------
@@ -59,17 +62,18 @@ def move_champion(ws: Workspace, move: Move) -> Entry:
     """
     from continual.stores.lease import lease
 
-    done = ws.ledger.get(_confirmed(move.base))
-    if done is not None:
-        return done
-    if ws.ledger.get(_abandoned(move.base)) is not None:
-        raise PromotionRefused(
-            "A move that was abandoned is not repeated.", f"{move.base} was abandoned.", "judge again, then promote."
-        )
-    with lease(ws.db, ws.app, ws.run, LEASE, move.expected) as held:
+    with lease(ws.db, ws.app, ws.holder, LEASE, move.expected) as held:
+        _settle_open(ws, held)
+        done = ws.ledger.get(_confirmed(move.base))
+        if done is not None:
+            return done
+        if ws.ledger.get(_abandoned(move.base)) is not None:
+            raise PromotionRefused(
+                "A move that was abandoned is not repeated.", f"{move.base} was abandoned.", "start a new retrain."
+            )
         held.confirm(ws.registry.champion())
         intent = _append(ws, "intent", _intent(move.base), move.as_of, f"about to {move.reason}", move.as_dict())
-        return _finish(ws, intent)
+        return _finish(ws, intent, held)
 
 
 def reconcile(ws: Workspace, as_of: datetime) -> str:
@@ -77,43 +81,61 @@ def reconcile(ws: Workspace, as_of: datetime) -> str:
 
     Raises
     ------
-    StoreError: the alias `champion` is gone although the ledger knows a champion. ModelUnavailable: registry down.
+    LeaseHeld: another run is moving the champion just now. StoreError: the alias `champion` is gone although the
+    ledger knows a champion. PromotionRefused: somebody gave the alias to a quarantined version. ModelUnavailable:
+    registry down.
     """
     from continual.stores.lease import lease
 
+    agree = "ledger and alias agree"
     if _open_intent(ws) is None and _agree(ws):
-        return "ledger and alias agree"
-    with lease(ws.db, ws.app, f"{ws.run} reconcile", LEASE, None):
-        intent = _open_intent(ws)
-        if intent is not None:
-            return _settle(ws, intent)
-        return "ledger and alias agree" if _agree(ws) else _adopt(ws, as_of)
+        return agree
+    with lease(ws.db, ws.app, ws.holder, LEASE, None) as held:
+        said = [_settle_open(ws, held), None if _agree(ws) else _adopt(ws, as_of)]
+        return "; ".join(s for s in said if s) or agree
 
 
-def _settle(ws: Workspace, intent: Entry) -> str:
+def _settle_open(ws: Workspace, held: Lease) -> str | None:
+    """End what a crash left open, by doing it or by saying that it will not be done."""
+    intent = _open_intent(ws)
+    if intent is None:
+        return None
     alias, move = ws.registry.champion(), intent.evidence
     if alias in (move["expected"], move["target"]):
-        _finish(ws, intent)
+        _finish(ws, intent, held)
         return f"finished what a crash left: {intent.reason}"
     reason = f"abandoned: champion is {alias}, the move expected {move['expected']}"
     _append(ws, "abandoned", _abandoned(move["base"]), intent.as_of, reason, {"alias": alias})
     return reason
 
 
-def _finish(ws: Workspace, intent: Entry) -> Entry:
+def _finish(ws: Workspace, intent: Entry, held: Lease) -> Entry:
     """Every step can be repeated: a crash between any two of them is finished by the next call."""
     move = intent.evidence
     if move["next_previous"] is not None:
         ws.registry.set_alias(PREVIOUS, move["next_previous"])
     elif PREVIOUS in ws.registry.aliases():
         ws.registry.delete_alias(PREVIOUS)
+    held.renew()  # a run that hung until its lease was taken must not move the alias any more
     ws.registry.set_alias(CHAMPION, move["target"])
     _assert_served(ws, move["target"])
     entry = _append(
         ws, "champion", _confirmed(move["base"]), intent.as_of, intent.reason.removeprefix("about to "), move
     )
     ws.champions.append(move["target"], move["kind"], intent.as_of, entry.key)
+    if move["kind"] == "rollback":
+        _quarantine(ws, entry)
     return entry
+
+
+def _quarantine(ws: Workspace, done: Entry) -> None:
+    """The version a rollback left is never promoted again, neither it nor its recipe on overlapping rows (s45)."""
+    version, why = done.evidence["expected"], str(done.evidence["because"]["asked"])
+    ws.versions.quarantine_version(version, f"{why} ({done.key})")
+    tags = {"continual.state": "quarantined", "continual.quarantine_reason": why[:5000]}
+    ws.registry.tag(version, tags, missing_ok=True)
+    reason = f"version {version} is quarantined: {why}"
+    _append(ws, "quarantined", _quarantined(done.evidence["base"]), done.as_of, reason, {"version": version})
 
 
 def _assert_served(ws: Workspace, version: str) -> None:
@@ -135,34 +157,46 @@ def _adopt(ws: Workspace, as_of: datetime) -> str:
     from continual.stores.versions import ModelVersion
 
     alias, current = ws.registry.champion(), ws.champions.current()
+    old = current.version if current else None
     if alias is None:
         raise StoreError(
-            f"Alias `champion` of {ws.app} must exist: the ledger says version {current.version if current else None}.",
+            f"Alias `champion` of {ws.app} must exist: the ledger says version {old}.",
             "no alias.",
             "set the alias in MLflow to the version that should serve.",
         )
-    old = current.version if current else None
+    _check_adoptable(ws, alias, old)
     reason = f"alias champion was moved by hand from {old} to {alias}: adopted"
     key = f"adopted:{current.seq if current else 0}:{alias}"
+    since = max(utc(as_of), current.as_of) if current else utc(as_of)
     if old is not None:
         ws.registry.set_alias(PREVIOUS, old)
-    entry = _append(ws, "adopted", key, utc(as_of), reason, {"from": old, "to": alias})
+    entry = _append(ws, "adopted", key, since, reason, {"from": old, "to": alias})
     ws.versions.register(ModelVersion(version=alias, run_id=ws.registry.version(alias).run_id))
-    ws.champions.append(alias, "adopted", utc(as_of), entry.key)
+    ws.champions.append(alias, "adopted", since, entry.key)
     return reason
 
 
+def _check_adoptable(ws: Workspace, alias: str, old: str | None) -> None:
+    for known in ws.versions.versions(version=alias):
+        if known.state == "quarantined":
+            raise PromotionRefused(
+                "A quarantined version must not serve.",
+                f"alias champion was moved by hand to version {alias}: {known.reason}.",
+                f"set the alias in MLflow back to version {old} or to another good one.",
+            )
+
+
 def _open_intent(ws: Workspace) -> Entry | None:
-    """The newest intent, unless it ended and its end reached the champion history."""
+    """The newest intent, unless it was abandoned or its last step is done."""
     intent = ws.ledger.last("intent")
     if intent is None:
         return None
     base = intent.evidence["base"]
     if ws.ledger.get(_abandoned(base)) is not None:
         return None
-    if ws.ledger.get(_confirmed(base)) is not None and _in_history(ws, _confirmed(base)):
-        return None
-    return intent
+    if intent.evidence["kind"] == "rollback":
+        return None if ws.ledger.get(_quarantined(base)) is not None else intent
+    return None if _in_history(ws, _confirmed(base)) else intent
 
 
 def _in_history(ws: Workspace, decision_key: str) -> bool:
@@ -179,6 +213,10 @@ def _intent(base: str) -> str:
 
 def _confirmed(base: str) -> str:
     return f"{base}:confirmed"
+
+
+def _quarantined(base: str) -> str:
+    return f"{base}:quarantined"
 
 
 def _abandoned(base: str) -> str:

@@ -10,19 +10,21 @@ from continual.core.estimate import Comparison
 from continual.core.window import Window
 from continual.flows.measure import labelled, rows_in
 from continual.flows.serving_check import load_version
+from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Workspace
 from continual.models.artifact import score
 
 
 def compare_overall(ws: Workspace, version: str, against: str, window: Window, as_of: datetime) -> Comparison:
-    """`version` minus `against` in the primary metric on all labelled rows; positive = `version` is better.
+    """`version` minus `against` in the primary metric, on the labelled rows that neither was trained on; positive =
+    `version` is better.
 
     Raises
     ------
     ModelUnavailable: one of the two does not load or score.
     """
     primary = next(m for m in ws.policy.metrics if m.priority == "primary")
-    frame = ws.log.read_labelled(window, as_of)
+    frame = unseen(ws.log.read_labelled(window, as_of), training_rows(ws, version, against))
     use = labelled(frame)
     rows = rows_in(frame, np.ones(len(frame), dtype=bool))
     ours, theirs = (score(load_version(ws, v), frame[use], ws.policy.features.all) for v in (version, against))

@@ -13,6 +13,7 @@ from continual.flows.champion import reconcile
 from continual.flows.measure import labelled
 from continual.flows.serving_check import load_version
 from continual.flows.workspace import Outcome, Workspace
+from continual.models.artifact import inputs_of
 from continual.models.recipe import recipe_hash
 from continual.policy.windows import RetrainWindows, retrain_windows
 from continual.samplers.base import Pool, Sample
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 
 def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
-    """Window, sample, dataset version; data names the dataset and the trainers that may use it.
+    """Window, sample, dataset version; data names the dataset and the trainers that may use it. Asked again for the
+    same instant under the same policy, it is the first answer, whatever came into the log since.
 
     Raises
     ------
@@ -40,27 +42,25 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
             "; ".join(excluded),
             "change its code or parameters, or release it with `continual quarantine release`.",
         )
+    key = f"retrain:{as_of.isoformat()}:{ws.loaded.hash}"
+    entry = ws.ledger.get(key)
+    if entry is None:
+        dataset, reason = _choose_rows(ws, windows, as_of)
+        record = {"cause": cause, "dataset": dataset.id, "excluded": excluded, "reconcile": settled}
+        entry = ws.ledger.append("retrain", key, as_of, f"{reason}: {cause}", record, ws.loaded.hash, ws.run)
+    data = {"dataset": entry.evidence["dataset"], "trainers": trainers, "as_of": as_of.isoformat()}
+    return Outcome("; ".join([entry.reason, *excluded]), {**data, "policy": ws.loaded.hash})
+
+
+def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tuple[DatasetVersion, str]:
     pool = ws.log.read_labelled(windows.training, as_of)
     pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
     _check_pool(ws, pool, windows.training)
     sample = _draw(ws, pool)
     dataset = _store(ws, pool, sample, windows, as_of)
     labels = ws.policy.labeler.request(pool["record_key"].to_numpy()[sample.chosen])
-    ws.ledger.append(
-        "retrain",
-        f"retrain:{as_of.isoformat()}:{dataset.id}:{ws.loaded.hash}",
-        as_of,
-        f"retrain on {dataset.n_rows:,} of {len(pool):,} rows of {windows.training}: {cause}",
-        {"cause": cause, "dataset": dataset.id, "trainers": trainers, "excluded": excluded, "reconcile": settled},
-        ws.loaded.hash,
-        ws.run,
-    )
-    note = "".join(f"; {e}" for e in excluded)
-    reason = f"dataset {dataset.id[:12]}: {dataset.n_rows:,} of {len(pool):,} rows, window {windows.training}; {labels}{note}"
-    return Outcome(
-        reason,
-        {"dataset": dataset.id, "trainers": trainers, "policy": ws.loaded.hash, "as_of": as_of.isoformat()},
-    )
+    shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {windows.training}"
+    return dataset, f"dataset {dataset.id[:12]}: {shown}; {labels}"
 
 
 def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
@@ -97,7 +97,8 @@ def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
 def _draw(ws: Workspace, pool: pd.DataFrame) -> Sample:
     champion = ws.registry.champion()
     model = load_version(ws, champion) if champion and ws.policy.sampler.needs_model else None
-    candidates = Pool(pool["record_key"].to_numpy(dtype=object), pool[ws.policy.features.all], model)
+    columns = ws.policy.features.all if model is None else inputs_of(model, ws.policy.features.all)
+    candidates = Pool(pool["record_key"].to_numpy(dtype=object), pool[columns], model)
     return ws.policy.sampler.draw(candidates, ws.policy.seed)
 
 

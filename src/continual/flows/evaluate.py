@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from continual.core.canonical import digest
 from continual.core.slices import Slice, masks, resolve
 from continual.core.verdict import GateEvidence, SliceEvidence
@@ -17,6 +15,7 @@ from continual.errors import Skipped
 from continual.flows.champion import reconcile
 from continual.flows.measure import Occasion, evaluations, measure
 from continual.flows.serving_check import load_version
+from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.artifact import score
 from continual.policy.windows import retrain_windows
@@ -76,8 +75,8 @@ def _measure(
     ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str
 ) -> Any:
     frame = ws.log.read_labelled(window, as_of)
-    trained = _training_rows(ws, chosen.version, champion)
-    kept = frame[~frame["record_key"].isin(_keys(trained))].reset_index(drop=True)
+    trained = training_rows(ws, chosen.version, champion)
+    kept = unseen(frame, trained)
     slices, configured = _slices(ws, trained, kept)
     ours = score(load_version(ws, chosen.version), kept, ws.policy.features.all)
     theirs = score(load_version(ws, champion), kept, ws.policy.features.all) if champion else None
@@ -98,15 +97,6 @@ def _measure(
     )
     record = {"gate": evidence.as_dict(), "slices": [s.as_dict() for s in slices]}
     return ws.ledger.append("evaluation", key, as_of, reason, record, ws.loaded.hash, ws.run)
-
-
-def _training_rows(ws: Workspace, *versions: str | None) -> list[pd.DataFrame]:
-    found = [ws.versions.get(v).dataset_id for v in versions if v]
-    return [ws.datasets.load(dataset) for dataset in found if dataset]
-
-
-def _keys(datasets: Sequence[pd.DataFrame]) -> Any:
-    return np.concatenate([d["record_key"].to_numpy(dtype=object) for d in datasets]) if datasets else []
 
 
 def _slices(

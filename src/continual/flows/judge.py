@@ -30,8 +30,9 @@ def judge(ws: Workspace, evaluation_key: str) -> Outcome:
     stored = ws.ledger.append("verdict", key, entry.as_of, verdict.reason, record, ws.loaded.hash, ws.run)
     report = markdown_report(evidence, verdict)
     _publish(ws, evidence, verdict, report)
-    data = {"verdict": key, "answer": str(verdict.answer), "version": evidence.candidate, "report": report}
-    return Outcome(f"{verdict.answer}: {stored.reason}", data)
+    answer = str(stored.evidence["verdict"]["answer"])
+    data = {"verdict": key, "answer": answer, "version": evidence.candidate, "report": report}
+    return Outcome(f"{answer}: {stored.reason}", data)
 
 
 def _publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str) -> None:

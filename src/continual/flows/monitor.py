@@ -32,7 +32,10 @@ def measure_live(ws: Workspace, window: Window, as_of: datetime) -> Outcome:
     reign = ws.champions.current()
     if reign is None:
         return Outcome(f"no champion yet; {settled}", {})
-    days = Window(floor_day(window.start - ws.policy.label.lag), max(matured_until(ws.policy, as_of), window.start))
+    start, end = matured_until(ws.policy, window.start), matured_until(ws.policy, as_of)
+    if end <= start:
+        return Outcome(f"no day has matured between {window.start:%Y-%m-%d %H:%M} and {as_of:%Y-%m-%d %H:%M}", {})
+    days = Window(start, end)
     frame = _served(ws, reign.version, days, as_of)
     if frame.empty:
         return Outcome(f"no matured prediction of version {reign.version} in {days}", {})

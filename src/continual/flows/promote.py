@@ -20,19 +20,20 @@ def promote(ws: Workspace, verdict_key: str) -> Outcome:
 
     Raises
     ------
-    Skipped: the verdict is not 'promote'. PromotionRefused: the champion changed since the verdict, a newer
-    decision was taken, or the candidate's lineage is quarantined. LeaseHeld, ModelUnavailable: try again.
+    Skipped: the verdict is not 'promote', or a person declined. PromotionRefused: the champion changed since the
+    verdict, a newer decision was taken, the candidate's lineage is quarantined, or nobody approved although the
+    policy demands it. LeaseHeld, ModelUnavailable: try again.
     """
     verdict = _verdict(ws, verdict_key)
     reconcile(ws, verdict.as_of)
     candidate, champion = verdict.evidence["candidate"], verdict.evidence["champion"]
-    done = ws.ledger.get(f"promote:{verdict_key}:confirmed")
+    done = ws.ledger.get(f"promote:{verdict_key}:confirmed") or ws.ledger.get(f"suggest:{verdict_key}")
     if done is not None:
         return Outcome(f"already done: {done.reason}", {"version": candidate})
     _check_answer(verdict)
+    _check_approval(ws, verdict)
     _check_order(ws, verdict)
-    if ws.versions.get(candidate).state == "quarantined":
-        raise PromotionRefused("A quarantined version is never promoted.", f"version {candidate}.", "train another.")
+    _check_lineage(ws, candidate)
     check_serves(ws, candidate, verdict.as_of)
     if ws.policy.promotion.mode == "suggest":
         return _suggest(ws, verdict, candidate)
@@ -60,6 +61,28 @@ def _verdict(ws: Workspace, key: str) -> Entry:
 def _check_answer(verdict: Entry) -> None:
     if verdict.evidence["verdict"]["answer"] != Answer.PROMOTE:
         raise Skipped("Only the verdict 'promote' promotes.", verdict.reason, "nothing; the champion stays.")
+
+
+def _check_approval(ws: Workspace, verdict: Entry) -> None:
+    if ws.policy.promotion.mode != "approve":
+        return
+    answer = ws.ledger.get(f"approval:{verdict.key}")
+    if answer is None:
+        raise PromotionRefused(
+            "A person must approve (promotion.mode: approve).", "no answer in the ledger.", "answer the approve task."
+        )
+    if not answer.evidence["approved"]:
+        raise Skipped("Only an approved version is promoted.", answer.reason, "nothing; the champion stays.")
+
+
+def _check_lineage(ws: Workspace, candidate: str) -> None:
+    """Nor a sister of a quarantined version, trained before that one was found to be bad (s45)."""
+    found = ws.versions.get(candidate)
+    why = f"version {candidate}: {found.reason}" if found.state == "quarantined" else None
+    if why is None and found.recipe_hash and found.trained:
+        why = ws.versions.blocked(found.recipe_hash, found.trained)
+    if why is not None:
+        raise PromotionRefused("A quarantined lineage is never promoted.", f"{why}.", "change the recipe and retrain.")
 
 
 def _check_order(ws: Workspace, verdict: Entry) -> None:

@@ -27,7 +27,7 @@ class RollbackRequest:
 
 
 def roll_back(ws: Workspace, request: RollbackRequest, as_of: datetime) -> Outcome:
-    """Leave `request.champion`; quarantine its lineage.
+    """Leave `request.champion` and quarantine its lineage, once.
 
     Raises
     ------
@@ -52,14 +52,7 @@ def roll_back(ws: Workspace, request: RollbackRequest, as_of: datetime) -> Outco
             evidence={"alarm": request.alarm_key, "asked": request.reason},
         )
         done = move_champion(ws, move)
-    quarantine_lineage(ws, request.champion, request.reason, done.key)
     return Outcome(done.reason, {"version": done.evidence["target"], "quarantined": request.champion})
-
-
-def quarantine_lineage(ws: Workspace, version: str, reason: str, decision_key: str) -> None:
-    """Never promoted again, neither the version nor its recipe on overlapping rows (s45). Idempotent."""
-    ws.versions.quarantine_version(version, f"{reason} ({decision_key})")
-    ws.registry.tag(version, {"continual.state": "quarantined", "continual.quarantine_reason": reason[:5000]})
 
 
 def _check_current(ws: Workspace, request: RollbackRequest) -> None:
@@ -90,8 +83,13 @@ def _choose(ws: Workspace, request: RollbackRequest, as_of: datetime) -> str:
 
 
 def _unfit(ws: Workspace, version: str, champion: str, as_of: datetime) -> str | None:
-    if ws.versions.get(version).state == "quarantined":
-        return "quarantined"
+    if version == champion:
+        return "it is the champion to leave"
+    known = ws.versions.versions(version=version)
+    if not known:
+        return "never registered"
+    if known[0].state == "quarantined":
+        return f"quarantined: {known[0].reason}"
     try:
         check_serves(ws, version, as_of)
         worse = _worse_overall(ws, version, champion, as_of)

@@ -41,5 +41,9 @@ class Staging:
     def drop(self, stream: str, batch: str) -> None:
         self._path(stream, batch).unlink(missing_ok=True)
 
+    @property
+    def folder(self) -> Path:
+        return self.home / "staging" / self.app
+
     def _path(self, stream: str, batch: str) -> Path:
-        return self.home / "staging" / self.app / stream / f"{batch}.parquet"
+        return self.folder / stream / f"{batch}.parquet"

@@ -15,11 +15,13 @@ from continual.flows.measure import rows_in
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
+from continual.models.registry import CANDIDATE
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from continual.stores.datasets import DatasetVersion
+    from continual.stores.versions import ModelVersion
 
 #: The last part of the training window, in time, chooses among trainers; the gate's window never does.
 VALIDATION_SHARE = 0.2
@@ -40,38 +42,52 @@ def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
 
     Raises
     ------
-    Skipped: the trainer's lineage is quarantined, or the run's policy has no such trainer. PolicyError: the pipeline cannot be built or fitted. StoreError: no such dataset. ModelUnavailable: MLflow.
+    Skipped: the trainer's lineage is quarantined, or the run's policy has no such trainer. PolicyError: the pipeline
+    cannot be built or fitted. StoreError: no such dataset. ModelUnavailable: MLflow.
     """
-    from continual.stores.versions import ModelVersion
-
     job = _job(ws, dataset_id, trainer)
     _check_lineage(ws, job)
     known = ws.registry.version_of(job.key)
-    if known is not None and ws.versions.versions(version=known):
-        data = {"version": known, "trainer": trainer, "validation": ws.versions.get(known).validation}
-        return Outcome(f"version {known} was trained on this dataset already", data)
-    rows = ws.datasets.load(dataset_id)
+    version = _record(ws, job, known or _make(ws, job))
+    shown = "undefined" if version.validation is None else f"{version.validation:.4f}"
+    reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {_primary(ws).kind} {shown}"
+    again = ", trained on this dataset already," if known else ""
+    data = {"version": version.version, "trainer": trainer, "validation": version.validation}
+    return Outcome(f"version {version.version}{again} {reason}", data)
+
+
+def _make(ws: Workspace, job: _Job) -> str:
+    """Fit, log, register; returns the version. What `_record` needs is in its tags: they come with it or not at all."""
+    rows = ws.datasets.load(job.dataset.id)
     validation = _forward_validation(ws, job, rows)
     model = _fit(ws, job, rows)
-    with _run(ws, job) as run_id:
-        uri = _log(ws, job, rows, model, validation)
-    tags = {"continual.dataset": dataset_id, "continual.trainer": trainer, "continual.recipe": job.recipe}
-    version = ws.registry.register(job.key, uri, run_id, {**tags, "continual.policy": ws.loaded.hash})
-    ws.versions.register(
+    with ws.registry.reachable("MLflow"):
+        ws.registry.close_runs(job.key)
+        with _run(ws, job) as run_id:
+            uri = _log(ws, job, rows, model, validation)
+    tags = {"dataset": job.dataset.id, "trainer": job.trainer.name, "recipe": job.recipe, "policy": ws.loaded.hash}
+    if validation is not None:
+        tags["validation"] = repr(validation)
+    return ws.registry.register(job.key, uri, run_id, {f"continual.{name}": value for name, value in tags.items()})
+
+
+def _record(ws: Workspace, job: _Job, version: str) -> ModelVersion:
+    """The evaluation store's row of a registered version, also when a crash came between the two."""
+    from continual.stores.versions import ModelVersion
+
+    registered = ws.registry.version(version)
+    validation = registered.tags.get("continual.validation")
+    return ws.versions.register(
         ModelVersion(
             version=version,
-            run_id=run_id,
+            run_id=registered.run_id,
             recipe_hash=job.recipe,
-            dataset_id=dataset_id,
+            dataset_id=job.dataset.id,
             trained=job.dataset.spec.window,
             trusted=trusted_types(job.trainer),
-            validation=validation,
+            validation=None if validation is None else float(validation),
         )
     )
-    primary = _primary(ws).kind
-    shown = "undefined" if validation is None else f"{validation:.4f}"
-    reason = f"version {version} by {trainer} on {len(rows):,} rows; forward validation {primary} {shown}"
-    return Outcome(reason, {"version": version, "trainer": trainer, "validation": validation})
 
 
 def _job(ws: Workspace, dataset_id: str, name: str) -> _Job:
@@ -135,7 +151,9 @@ def _run(ws: Workspace, job: _Job) -> Iterator[str]:
     mlflow.set_tracking_uri(ws.settings.tracking_uri)
     mlflow.set_experiment(ws.app)
     name = f"{job.trainer.name} {job.dataset.spec.window.start:%Y-%m-%d}..{job.dataset.spec.window.end:%Y-%m-%d}"
-    with mlflow.start_run(run_name=name, log_system_metrics=False) as run:
+    tags = {CANDIDATE: job.key, "continual.run": ws.run}
+    tags |= {"continual.dataset": job.dataset.id, "continual.recipe": job.recipe}
+    with mlflow.start_run(run_name=name, tags=tags, log_system_metrics=False) as run:
         yield run.info.run_id
 
 
@@ -156,7 +174,6 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
             **{f"{s.use.rpartition('.')[2]}.{k}": v for s in job.trainer.steps for k, v in s.params.items()},
         }
     )
-    mlflow.set_tags({"continual.run": ws.run, "continual.dataset": job.dataset.id, "continual.recipe": job.recipe})
     source = str(ws.datasets.root / job.dataset.path)
     data = mlflow.data.from_pandas(rows, source=source, targets="label", name=f"{ws.app}-{job.dataset.id[:8]}")
     mlflow.log_input(data, context="training")

@@ -35,12 +35,13 @@ def _guard(ws: Workspace, as_of: datetime, alarmed: bool) -> Decision | None:
 
 
 def _evidence(ws: Workspace, as_of: datetime) -> TriggerEvidence:
-    last = ws.ledger.last("retrain")
-    since = last.as_of if last else ws.policy.active.start
+    # by instant of knowledge: a backfill of an old retrain does not make the newest one old
+    last = max((e.as_of for e in ws.ledger.entries(kind="retrain")), default=None)
+    since = last or ws.policy.active.start
     end = matured_until(ws.policy, as_of)
     return TriggerEvidence(
         as_of=as_of,
-        last_retrain=last.as_of if last else None,
+        last_retrain=last,
         new_labels=_count_labels(ws, Window(since, end), as_of) if end > since else 0,
         has_champion=ws.champions.current() is not None,
     )

@@ -57,8 +57,10 @@ def _accept(
     good = frame[~outcome.mask]
     Staging(ws.settings.home, ws.app).put(ref.stream, batch, log_table(ws.policy, ref.stream, good, batch, as_of))
     failing = {row: "; ".join(why) for row, why in outcome.row_failures.items()}
-    if failing:
-        set_aside(ws, batch, ref.stream, frame, failing, as_of)
+    kept = set_aside(ws, batch, ref.stream, frame, failing, as_of) if failing else None
+    for item in ws.batches.items(batch_id=batch, state="open"):
+        if item.id != kept and item.n_rows == len(frame):  # the whole batch was refused, under another policy
+            ws.batches.resolve(item.id, "replayed")
     _supersede(ws, ref, batch)
 
 

@@ -24,7 +24,7 @@ def verify(ws: Workspace, as_of: datetime) -> Outcome:
         raise ModelUnavailable(
             "The served champion must be the one in the ledger.",
             f"served {served or 'none'}, ledger {known or 'none'}.",
-            "clear this task: every flow starts by reconciling the two.",
+            "clear the promote or rollback task: it starts by reconciling the two.",
         )
     check_serves(ws, served, utc(as_of))
     since = f" since {current.as_of:%Y-%m-%d}" if current else ""

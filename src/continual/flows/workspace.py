@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from continual.models.registry import Registry
 from continual.policy.last_good import PolicyShelf
@@ -33,7 +34,7 @@ class Outcome:
 
 @dataclass
 class Workspace:
-    """Everything a flow needs. run: who acts (Airflow run id and task, or 'cli'), for ledger and lease."""
+    """Everything a flow needs. run: who acts (Airflow run id and task, or 'cli'), for the ledger."""
 
     settings: Settings
     loaded: LoadedPolicy
@@ -62,6 +63,12 @@ class Workspace:
     @property
     def app(self) -> str:
         return self.policy.application
+
+    @cached_property
+    def holder(self) -> str:
+        """Who holds the lease. Airflow runs a task instance once at a time, so its retry may take its own lease over;
+        two people at a prompt are two holders."""
+        return self.run if self.run != "cli" else f"cli {uuid4().hex[:8]}"
 
     @cached_property
     def db(self) -> Database:

@@ -95,7 +95,7 @@ def _faults(metric: MetricEvidence, term: MetricTerms | None, compared: bool) ->
         if found is not None and not _sound_estimate(found):
             yield f"of the {who} is not a finite number with its interval: {found.value} [{found.low}, {found.high}]"
     if metric.comparison is not None and not _sound_comparison(metric.comparison):
-        yield f"has a comparison that is not finite or not complete: {metric.comparison}"
+        yield f"has a comparison that is not finite or not complete or contradicts itself: {metric.comparison}"
 
 
 def _sound_estimate(found: Estimate) -> bool:

@@ -193,6 +193,12 @@ def _request(against: list[SliceFinding], names: tuple[str, ...], champion: str 
     )
 
 
+def _blind(finding: SliceFinding) -> str:
+    seen = finding.minimum_detectable
+    size = "any loss" if seen is None else f"a loss under {num(seen)}"
+    return f"{finding.slice} ({size} of {finding.metric} could hide there, n={finding.n:,})"
+
+
 def _promotion(findings: tuple[SliceFinding, ...], champion: str | None) -> str:
     if champion is None:
         return f"Promoted as first champion: {'; '.join(finding.sentence for finding in findings)}."
@@ -202,5 +208,5 @@ def _promotion(findings: tuple[SliceFinding, ...], champion: str | None) -> str:
     says = ", ".join(f"{counts[verdict]} {verdict.name}" for verdict in SliceClass)
     blind = [f for f in sliced if f.slice_class is not SliceClass.PROVEN]
     worst = max(blind, key=lambda f: math.inf if f.minimum_detectable is None else f.minimum_detectable, default=None)
-    least = f"; least seen: {worst.sentence}" if worst else ""
+    least = f"; least visible: {_blind(worst)}" if worst else ""
     return f"Promoted: {main.sentence}. {len(sliced)} slice findings: {says}{least}."

@@ -163,7 +163,7 @@ class Graded(Gate):
         if verdict in (SliceClass.INCONCLUSIVE, SliceClass.NOT_EVALUABLE):
             sees = f"could not see less than {num(detectable)}" if detectable else "could see no regression"
             needed = self._labels_needed(cell)
-            text = f"{text}, {sees}, {needed:,} more labels needed"
+            text = f"{text}, {sees}" + (f", {needed:,} more labels needed" if cell.critical else "")
         return finding_of(cell, verdict, text, detectable, p_adjusted, needed)
 
     def _proof(self, cell: Cell, found: Paired) -> SliceClass:

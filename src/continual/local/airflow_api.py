@@ -17,6 +17,7 @@ from continual.local.airflow_runs import DagRun, TaskRun
 _POLL = 0.5
 _PAGE = 100
 _SAME_WINDOW = 100
+_EVERY_LINE = {"try_number", "map_index", "run_id", "ti_id", "dag_id", "task_id", "filename", "lineno"}
 
 
 class AirflowClient:
@@ -77,7 +78,7 @@ class AirflowClient:
         window: becomes the data interval. Airflow keeps an interval only beside a logical date, and a date only
         once per DAG; without `logical_date` it is the window's start, or the next free microsecond after it.
         """
-        run_id = f"manual__{window or 'now'}__{secrets.token_hex(4)}".replace(" ", "T")
+        run_id = f"manual__{_name(window)}__{secrets.token_hex(4)}"
         body: dict[str, Any] = {"dag_run_id": run_id, "conf": conf or {}, "note": note}
         if window:
             body |= {"data_interval_start": window.start.isoformat(), "data_interval_end": window.end.isoformat()}
@@ -86,7 +87,7 @@ class AirflowClient:
         else:
             dates = [window.start + timedelta(microseconds=n) for n in range(_SAME_WINDOW)]
         for date in dates[:-1]:
-            with suppress(_Conflict):
+            with suppress(_DateTakenError):
                 return self._trigger(dag_id, {**body, "logical_date": date.isoformat() if date else None})
         return self._trigger(dag_id, {**body, "logical_date": dates[-1].isoformat() if dates[-1] else None})
 
@@ -100,7 +101,12 @@ class AirflowClient:
             try:  # a repeated request whose first answer was lost
                 self.http.get(f"{path}/{_q(body['dag_run_id'])}")
             except AirflowError:
-                raise _Conflict(error.must, error.got, error.remedy, error.status) from error
+                raise _DateTakenError(
+                    "A DAG has at most one run per logical date.",
+                    f"{dag_id} has one for logical_date {body['logical_date']} already ({error.got})",
+                    "clear that run, or trigger with another logical date.",
+                    error.status,
+                ) from error
         return str(body["dag_run_id"])
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
@@ -200,7 +206,9 @@ class AirflowClient:
         AirflowError: not completed within `timeout` seconds.
         """
         for _ in _until(timeout):
-            if self.http.get(f"/backfills/{backfill_id}")["completed_at"]:
+            backfill = self.http.get(f"/backfills/{backfill_id}")  # marked completed up to 30 s after its last run
+            unfinished = self.runs(backfill["dag_id"], ("queued", "running"))
+            if backfill["completed_at"] or not any(run.run_type == "backfill" for run in unfinished):
                 return
         raise AirflowError(
             f"Backfill {backfill_id} must complete within {timeout:g} s.",
@@ -247,7 +255,7 @@ class AirflowClient:
             return None
 
 
-class _Conflict(AirflowError):
+class _DateTakenError(AirflowError):
     """The DAG already has a run with this logical date."""
 
 
@@ -270,5 +278,11 @@ def _task(dag_id: str, run_id: str, task_id: str) -> str:
 
 
 def _line(event: dict[str, Any]) -> str:
-    rest = {k: v for k, v in event.items() if k not in {"timestamp", "event", "level", "logger"}}
-    return " ".join(filter(None, [event.get("timestamp"), event.get("level"), event.get("event"), str(rest or "")]))
+    head = ("timestamp", "level", "event")
+    rest = {k: v for k, v in event.items() if k not in {*head, "logger", *_EVERY_LINE}}
+    return " ".join([*(str(event[k]) for k in head if event.get(k)), *([str(rest)] if rest else [])])
+
+
+def _name(window: Window | None) -> str:
+    """The window in a run id; Airflow refuses two dots in a row."""
+    return f"{window.start:%Y-%m-%dT%H:%M}_{window.end:%Y-%m-%dT%H:%M}" if window else "now"

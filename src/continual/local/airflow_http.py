@@ -42,7 +42,7 @@ class AirflowHttp:
         AirflowError: with the answer's detail and status, or why there was no answer.
         """
         response = self._send(method, f"/api/v2{path}", params, body)
-        if response.status_code == 401:  # the token expired, or Airflow restarted with other secrets
+        if response.status_code in {401, 403}:  # an expired token or one of an earlier start, which Airflow calls 403
             self._session.headers.pop("Authorization", None)
             response = self._send(method, f"/api/v2{path}", params, body)
         return _answer(response, f"{method} {path}")

@@ -128,6 +128,7 @@ def _mlflow(ports: Ports) -> dict[str, str]:
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"{mlflow_url(ports)},http://localhost:{ports.mlflow}",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "DO_NOT_TRACK": "true",
         "GIT_PYTHON_REFRESH": "quiet",
         "GX_ANALYTICS_ENABLED": "false",

@@ -138,7 +138,7 @@ class LocalStack:
         assert self._lock is not None  # noqa: S101 for the type checker: start() took it
         self._watchdog = Watchdog(self.environment, self._lock)
         components = list(_COMPONENTS)
-        if not self._marker().exists():
+        if not (self._marker().exists() and (self.home.airflow / "airflow.db").exists()):
             self._progress("preparing the Airflow database")
             components.insert(0, "migrate")
         self._progress("starting MLflow and Airflow")
@@ -159,10 +159,10 @@ class LocalStack:
 
     def _wait_healthy(self) -> None:
         began, since = time.monotonic(), datetime.now(UTC) - timedelta(seconds=1)
-        waiting = {"MLflow", "Airflow API", *_HEALTH.values()}
+        waiting = {"MLflow", "Airflow API", "task API", *_HEALTH.values()}
         while waiting:
             self.check()
-            for name in sorted(waiting & self._healthy(since)):
+            for name in sorted(waiting & self._healthy(since, waiting)):
                 waiting.discard(name)
                 self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
             if waiting and time.monotonic() - began > self._timeout:
@@ -173,11 +173,14 @@ class LocalStack:
                 )
             time.sleep(0.2)
 
-    def _healthy(self, since: datetime) -> set[str]:
-        ready = {"MLflow"} if _get(f"{self.mlflow_uri}/health") is not None else set()
+    def _healthy(self, since: datetime, waiting: set[str]) -> set[str]:
+        ready = {"MLflow"} if "MLflow" in waiting and _get(f"{self.mlflow_uri}/health") else set()
         response = _get(f"{self.airflow_url}/api/v2/monitor/health")
         if response is None:
             return ready
+        # The first request builds the task API, 3 CPU-s: better now than in the first task
+        if "task API" in waiting and _get(f"{self.airflow_url}/execution/health", timeout=30):
+            ready.add("task API")
         health = response.json()
         alive = {name for key, name in _HEALTH.items() if _beats(health.get(key), key, since)}
         return ready | alive | {"Airflow API"}
@@ -188,11 +191,11 @@ class LocalStack:
         return self._ports
 
 
-def _get(url: str) -> requests.Response | None:
+def _get(url: str, timeout: float = 5.0) -> requests.Response | None:
     session = requests.Session()
     session.trust_env = False
     try:
-        response = session.get(url, timeout=5)
+        response = session.get(url, timeout=timeout)
     except (requests.ConnectionError, requests.Timeout):
         return None
     return response if response.ok else None

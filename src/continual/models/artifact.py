@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,11 +71,13 @@ def load_model(uri: str, model_uri: str, trusted: tuple[str, ...]) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=uri)
-        return skops.io.load(_model_file(Path(folder)), trusted=list(trusted))
+        mlflow.set_tracking_uri(uri)  # `models:/` is looked up there, whatever the process was started with
+        with TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=uri, dst_path=folder)
+            return skops.io.load(_model_file(Path(path)), trusted=list(trusted))
     except (MlflowException, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise ModelUnavailable(
-            f"{model_uri} must load.", f"{type(error).__name__}: {str(error)[:300]}.", "promote or roll back to another version."
+            f"{model_uri} must load.", f"{type(error).__name__}: {str(error)[:300]}.", "repair MLflow or the artifact, or use another version."
         ) from error
     except Exception as error:  # skops raises its own types for untrusted or damaged files
         raise ModelUnavailable(
@@ -91,14 +94,21 @@ def _model_file(folder: Path) -> Path:
     return path
 
 
+def inputs_of(model: Any, features: Sequence[str]) -> list[str]:
+    """Columns a fitted model reads: those it was fitted on, whatever the policy lists by now (s24). `features`: of the
+    policy, for a model whose first step does not keep them (scikit-learn's `feature_names_in_`)."""
+    return [str(name) for name in getattr(model, "feature_names_in_", features)]
+
+
 def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
-    """(n,) probability of label 1 for every row of `frame`.
+    """(n,) probability of label 1 for every row of `frame`; features: see `inputs_of`.
 
     Raises
     ------
     ModelUnavailable: a feature is missing or the model fails or answers outside [0, 1].
     """
-    missing = [f for f in features if f not in frame.columns]
+    names = inputs_of(model, features)
+    missing = [name for name in names if name not in frame.columns]
     if missing:
         raise ModelUnavailable(
             "The rows must have the model's features.", f"missing: {missing}.", "check the source's schema."
@@ -106,7 +116,7 @@ def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
     if frame.empty:
         return np.empty(0)
     try:
-        out = np.asarray(model.predict_proba(frame[list(features)]), dtype=float)[:, 1]
+        out = np.asarray(model.predict_proba(frame[names]), dtype=float)[:, 1]
     except Exception as error:  # any failure of foreign feature code
         raise ModelUnavailable(
             "The model must score today's rows.", f"{type(error).__name__}: {str(error)[:300]}.", "keep the other version."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -27,7 +28,8 @@ class EncodeCategories(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.categorical = categorical
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Remember the categories of X, most frequent first when there are too many."""
+        """Remember the columns of X, and their categories, most frequent first when there are too many."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.categories_ = {
             name: sorted(X[name].dropna().astype(str).value_counts().index[:MAX_CATEGORIES])
             for name in self.categorical or []

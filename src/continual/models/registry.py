@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+#: Tag of versions and runs: which candidate they are (dataset, recipe and seed).
+CANDIDATE = "continual.candidate"
 _MISSING = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 
 
@@ -41,7 +43,7 @@ class Registry:
         """
         from mlflow.exceptions import MlflowException
 
-        with self._reachable():
+        with self.reachable():
             try:
                 model = self.client.get_registered_model(self.name)
             except MlflowException as error:
@@ -54,18 +56,18 @@ class Registry:
         return self.aliases().get(CHAMPION)
 
     def set_alias(self, alias: str, version: str) -> None:
-        with self._reachable():
+        with self.reachable():
             self.client.set_registered_model_alias(self.name, alias, version)
 
     def delete_alias(self, alias: str) -> None:
-        with self._reachable():
+        with self.reachable():
             self.client.delete_registered_model_alias(self.name, alias)
 
     def ensure(self, description: str) -> None:
         """Create the registered model unless it exists."""
         from mlflow.exceptions import MlflowException
 
-        with self._reachable():
+        with self.reachable():
             try:
                 self.client.create_registered_model(self.name, description=description)
             except MlflowException as error:
@@ -73,31 +75,46 @@ class Registry:
                     raise
 
     def version_of(self, candidate_key: str) -> str | None:
-        """The version registered under this key, so that a retry makes no second one (s31)."""
-        with self._reachable():
-            found = self.client.search_model_versions(f"name = '{self.name}'")
-        keys = {v.tags.get("continual.candidate"): str(v.version) for v in found}
-        return keys.get(candidate_key)
+        """The first version registered under this key, so that a retry makes no second one (s31)."""
+        key = f"tags.`{CANDIDATE}` = '{candidate_key}'"
+        with self.reachable():
+            found = self.client.search_model_versions(f"name = '{self.name}' and {key}")
+        return min((str(v.version) for v in found), key=int, default=None)
 
     def register(self, candidate_key: str, model_uri: str, run_id: str, tags: dict[str, str]) -> str:
-        """Version number of the model at `model_uri`; idempotent by `candidate_key`."""
+        """Version number of the model at `model_uri`; idempotent by `candidate_key`. When two do it at once the first
+        version stays."""
         known = self.version_of(candidate_key)
         if known is not None:
             return known
         self.ensure(f"Application {self.name}, controlled by continual.")
-        with self._reachable():
-            version = self.client.create_model_version(
-                self.name, source=model_uri, run_id=run_id, tags={**tags, "continual.candidate": candidate_key}
+        with self.reachable():
+            made = self.client.create_model_version(
+                self.name,
+                source=model_uri,
+                run_id=run_id,
+                tags={**tags, CANDIDATE: candidate_key},
+                model_id=model_uri.removeprefix("models:/"),
             )
-        return str(version.version)
+            first = self.version_of(candidate_key) or str(made.version)
+            if first != str(made.version):
+                self.client.delete_model_version(self.name, str(made.version))
+        return first
 
-    def tag(self, version: str, tags: dict[str, str]) -> None:
-        with self._reachable():
-            for key, value in tags.items():
-                self.client.set_model_version_tag(self.name, version, key, value)
+    def tag(self, version: str, tags: dict[str, str], missing_ok: bool = False) -> None:
+        """missing_ok: a version somebody deleted in MLflow needs no tags."""
+        from mlflow.exceptions import MlflowException
+
+        with self.reachable():
+            try:
+                for key, value in tags.items():
+                    self.client.set_model_version_tag(self.name, version, key, value)
+            except MlflowException as error:
+                if not missing_ok or error.error_code not in _MISSING:
+                    raise
 
     def describe(self, version: str, markdown: str) -> None:
-        with self._reachable():
+        with self.reachable():
             self.client.update_model_version(self.name, version, description=markdown)
 
     def version(self, version: str) -> Any:
@@ -107,7 +124,7 @@ class Registry:
         ------
         ModelUnavailable: it does not exist or the registry does not answer.
         """
-        with self._reachable(f"version {version} of {self.name}"):
+        with self.reachable(f"version {version} of {self.name}"):
             return self.client.get_model_version(self.name, version)
 
     def log_metrics(self, run_id: str, metrics: dict[str, float]) -> None:
@@ -115,19 +132,28 @@ class Registry:
         from mlflow.entities import Metric
 
         items = [Metric(key, value, timestamp=0, step=0) for key, value in metrics.items()]
-        with self._reachable():
+        with self.reachable():
             for start in range(0, len(items), 1000):
                 self.client.log_batch(run_id, metrics=items[start : start + 1000])
 
+    def close_runs(self, candidate_key: str) -> None:
+        """Runs of this candidate that a killed training left as 'running' are marked as killed."""
+        with self.reachable():
+            experiment = self.client.get_experiment_by_name(self.name)
+            wanted = f"tags.`{CANDIDATE}` = '{candidate_key}' and attributes.status = 'RUNNING'"
+            for run in self.client.search_runs([experiment.experiment_id], wanted) if experiment else []:
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
     def log_text(self, run_id: str, text: str, file: str) -> None:
-        with self._reachable():
+        with self.reachable():
             self.client.log_text(run_id, text, file)
 
     def url(self, version: str) -> str:
         return f"{self.uri}/#/models/{self.name}/versions/{version}"
 
     @contextmanager
-    def _reachable(self, what: str = "the model registry") -> Iterator[None]:
+    def reachable(self, what: str = "the model registry") -> Iterator[None]:
+        """Any failure of MLflow inside becomes ModelUnavailable."""
         from mlflow.exceptions import MlflowException
         from requests.exceptions import RequestException
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from continual.core.verdict import OVERALL
 
 if TYPE_CHECKING:
     from continual.policy.models import Policy
@@ -15,22 +18,31 @@ Problem = tuple[tuple[str | int, ...], str]
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    return [*_primary(policy), *_tasks(policy), *_slice_columns(policy), *_parents(policy), *_repeated(policy)]
+    checks = (_active, _primary, _tasks, _slice_columns, _parents, _repeated)
+    return [problem for check in checks for problem in check(policy)]
+
+
+def _active(policy: Policy) -> Iterator[Problem]:
+    if policy.active.end is not None and policy.active.end <= policy.active.start:
+        yield ("active", "end"), f"must be after active.start {policy.active.start.isoformat()}"
 
 
 def _primary(policy: Policy) -> Iterator[Problem]:
     primary = [(i, m) for i, m in enumerate(policy.metrics) if m.priority == "primary"]
-    if len(primary) != 1:
-        yield ("metrics",), f"exactly one must have priority 'primary', got {[m.kind for _, m in primary]}"
-    elif primary[0][1].floor is None:
-        i, metric = primary[0]
-        yield ("metrics", i), f"the primary metric {metric.kind!r} needs a 'floor': the first model must earn it"
+    if not primary:
+        yield ("metrics",), "exactly one must have priority 'primary', got none"
+        return
+    first, metric = primary[0]
+    if metric.floor is None:
+        yield ("metrics", first, "floor"), f"the primary metric {metric.kind!r} needs one: the first model must earn it"
+    for i, _ in primary[1:]:
+        yield ("metrics", i, "priority"), f"exactly one may be 'primary', and {metric.kind!r} already is"
 
 
 def _tasks(policy: Policy) -> Iterator[Problem]:
     for i, metric in enumerate(policy.metrics):
         if policy.label.task not in metric.tasks:
-            yield ("metrics", i), f"{metric.kind!r} does not apply to task {policy.label.task.value!r}"
+            yield ("metrics", i, "kind"), f"does not apply to label.task {policy.label.task.value!r}"
 
 
 def _slice_columns(policy: Policy) -> Iterator[Problem]:
@@ -38,20 +50,27 @@ def _slice_columns(policy: Policy) -> Iterator[Problem]:
     for i, spec in enumerate(policy.slices):
         for column in spec.columns:
             if column not in known:
-                yield ("slices", i), f"{spec.label!r} uses column {column!r}, which is neither a feature nor a tag"
+                near = difflib.get_close_matches(column, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                yield ("slices", i, "by" if spec.by else "where"), f"{column!r} is neither a feature nor a tag{hint}"
 
 
 def _parents(policy: Policy) -> Iterator[Problem]:
-    named = {"overall", *(s.name for s in policy.slices if s.name)}
+    parent_of = {s.name: s.parent for s in policy.slices if s.name}
     for i, spec in enumerate(policy.slices):
-        if spec.parent not in named or spec.parent == spec.name:
-            yield ("slices", i, "parent"), f"{spec.parent!r} is no other named slice (known: {sorted(named)})"
+        line = [spec.parent]
+        while line[-1] in parent_of and len(line) <= len(parent_of):
+            line.append(parent_of[line[-1]])
+        if line[-1] != OVERALL:
+            why = "leads back to itself" if line[-1] in parent_of else f"is no named slice ({', '.join(parent_of)})"
+            yield ("slices", i, "parent"), f"{why}; every slice must roll up to {OVERALL!r}"
 
 
 def _repeated(policy: Policy) -> Iterator[Problem]:
     named = {
         "metrics": [m.kind for m in policy.metrics],
         "trainers": [t.name for t in policy.trainers],
+        "tags": policy.tags,
         "slices": [s.label for s in policy.slices],
     }
     for field, names in named.items():

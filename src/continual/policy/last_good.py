@@ -26,7 +26,7 @@ class PolicyShelf:
 
     def applications(self) -> list[str]:
         """Names of all policy files."""
-        return sorted(p.stem for p in self.configs.glob("*.yaml"))
+        return sorted(p.stem for p in self.configs.glob("*.yaml") if not p.name.startswith("."))
 
     def in_force(self, application: str) -> PolicyInForce:
         """Read without writing (DAG-parse time).
@@ -55,14 +55,23 @@ class PolicyShelf:
 
         Raises
         ------
-        PolicyError: no such snapshot.
+        PolicyError: no such snapshot, or it means something else since an upgrade.
         """
         path = self.root / application / f"{policy_hash}.yaml"
         if not path.is_file():
             raise PolicyError(
-                "A run's policy snapshot must exist.", f"{path.name} of {application} is missing.", "clear the whole run."
+                "A run's policy snapshot must exist.",
+                f"{path.name} of {application} is missing.",
+                "clear the whole run.",
             )
-        return parse_policy(path.read_text(encoding="utf-8"), f"{application}.yaml")
+        loaded = _parse(path)
+        if loaded.hash != policy_hash:
+            raise PolicyError(
+                "A run's policy snapshot must mean what it meant when the run started.",
+                f"{path.name} of {application} now means {loaded.hash}, since an upgrade or an edit of the snapshot.",
+                "clear the whole run.",
+            )
+        return loaded
 
     def _keep(self, loaded: LoadedPolicy) -> None:
         folder = self.root / loaded.policy.application
@@ -75,9 +84,13 @@ class PolicyShelf:
         if not pointer.is_file():
             return None
         try:
-            return self.by_hash(application, pointer.read_text(encoding="utf-8").strip())
-        except PolicyError:
+            return _parse(pointer.with_name(f"{pointer.read_text(encoding='utf-8').strip()}.yaml"))
+        except (PolicyError, OSError):
             return None  # written by a release with other fields: as if there never was one
+
+
+def _parse(snapshot: Path) -> LoadedPolicy:
+    return parse_policy(snapshot.read_text(encoding="utf-8"), f"{snapshot.parent.name}.yaml")
 
 
 def _write(path: Path, text: str) -> None:

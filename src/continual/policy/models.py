@@ -32,6 +32,18 @@ def _aware(value: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, AfterValidator(_aware)]
+_SOME_TIME = timedelta(0)  # durations that must be longer than nothing
+
+
+def _cron(value: str) -> str:
+    from croniter import croniter  # type: ignore[import-untyped]
+
+    if value != "@quarterly" and not croniter.is_valid(value):  # @quarterly is Airflow's own
+        raise ValueError("must be a cron expression such as '0 6 * * *' or a preset such as '@daily'")
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
 
 
 class Active(Section):
@@ -62,8 +74,10 @@ class WindowPolicy(Section):
     """Which rows train and which rows judge. Judging rows are always later than training rows."""
 
     kind: Literal["sliding", "expanding"] = Field("sliding", description="expanding starts at active.start.")
-    length: Duration = Field(timedelta(days=91), description="Length of the training window (sliding).")
-    evaluation: Duration = Field(timedelta(days=28), description="Length of the judging window, just before now.")
+    length: Duration = Field(timedelta(days=91), gt=_SOME_TIME, description="Length of the training window (sliding).")
+    evaluation: Duration = Field(
+        timedelta(days=28), gt=_SOME_TIME, description="Length of the judging window, just before now."
+    )
     min_rows: int = Field(1000, ge=1, description="Fewer labelled training rows: skip, with the reason.")
     max_hole: Duration = Field(
         timedelta(days=7), description="A longer gap without rows in the training window: skip, with the reason."
@@ -90,7 +104,7 @@ class Policy(Section):
     application: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$", description="Also the MLflow registered model.")
     description: str = ""
     owner: str = Field(description="Who is called.")
-    schedule: str = Field("@daily", description="Cron expression or preset of the ingest DAG.")
+    schedule: Cron = Field("@daily", description="Cron expression or preset of the ingest DAG.")
     active: Active
     source: Annotated[Source, InFamily(SOURCES)]
     features: Features
@@ -107,7 +121,7 @@ class Policy(Section):
     monitor: Annotated[Monitor, InFamily(MONITORS)]
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
     promotion: Promotion = Field(default_factory=Promotion)
-    seed: int = Field(0, ge=0, description="Seeds sampling and training.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")
 
     @property
     def columns(self) -> list[str]:
@@ -115,6 +129,7 @@ class Policy(Section):
         return [*self.features.all, *[t for t in self.tags if t not in self.features.all]]
 
     def metric_terms(self) -> dict[str, MetricTerms]:
+        """What the gate needs of each metric, by kind."""
         return {
             m.kind: MetricTerms(
                 priority=m.priority, margin=m.margin, floor=m.floor, higher_is_better=m.higher_is_better

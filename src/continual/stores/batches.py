@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -67,13 +68,16 @@ class BatchRegistry:
 
     def record(self, batch: Batch) -> str:
         """Store a batch and return its id; recorded again, the newer state stands."""
+        self.record_all([batch])
+        return batch_id(self.app, batch.stream, batch.content_hash)
+
+    def record_all(self, batches: Sequence[Batch]) -> None:
+        """`record` of all of them or of none."""
         from continual.stores.rows import upsert
         from continual.stores.tables import batch as table
 
-        row = batch.row(self.app)
         with self.db.write() as connection:
-            upsert(connection, table, [row])
-        return str(row["id"])
+            upsert(connection, table, [batch.row(self.app) for batch in batches])
 
     def find(self, stream: str, content_hash: str) -> Batch | None:
         """The batch with this content, or None when ingest never finished one."""

@@ -59,7 +59,7 @@ class Lease:
 
     def _acquire(self) -> None:
         with self._locked() as (connection, row):
-            if row is not None and row["holder"] is not None and row["expires_at"] > self.now():
+            if row is not None and row["holder"] not in (None, self.holder) and row["expires_at"] > self.now():
                 raise self._held(row)
             self.token = row["token"] + 1 if row else 1
             self._store(connection, self.now() + self.ttl, insert=row is None)
@@ -116,6 +116,8 @@ def lease(
 ) -> Iterator[Lease]:
     """Hold the application's lease for the duration of the block.
 
+    holder: who acts; the same holder may enter again at once, so that a killed run's retry does not wait for itself
+    (the token grows: what is left of the killed one notices). Make it unique per run.
     ttl: after this long without `renew` anybody may take it, so a killed run blocks nobody for longer.
     expected_champion: the champion this run judged against; see `Lease.confirm`. now: wall clock (audit, tests).
 

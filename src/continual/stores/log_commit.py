@@ -93,7 +93,7 @@ class LogTable:
                 return self._append_once(commit_id, prepare)
             except CONTENTION as error:
                 cause = error
-                time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))
+                time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))  # noqa: S311 jitter, no secret
         raise StoreError(
             f"{self.app}.{self.name} must accept an append.",
             f"{ATTEMPTS} attempts lost against other writers or a locked catalog, last: {cause}.",

@@ -1,0 +1,416 @@
+"""A small lender, `loans`: real MLflow server, SQLite, Iceberg and Great Expectations; days instead of months.
+
+`income` always tells who repays; `bureau` tells nothing before day 10 and most afterwards, so that a model retrained
+later is better by far. Stages of its history are built once and put back before every test.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true")
+# A dead server is to be noticed at once, here and in child processes
+os.environ.update(
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="0", MLFLOW_HTTP_REQUEST_TIMEOUT="20"
+)
+
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from continual.core.window import Window
+from continual.errors import ContinualError
+from continual.flows import curate, evaluate, ingest, judge, monitor, promote, roll_back, train, trigger, verify
+from continual.flows.log_rows import log_table
+from continual.flows.serving_check import load_version
+from continual.flows.workspace import Outcome, Workspace
+from continual.models.artifact import load_model, score
+from continual.models.registry import Registry
+from continual.settings import Settings
+
+APP = "loans"
+START = datetime(2024, 1, 1, tzinfo=UTC)
+ROWS = 300
+TURN = 10  # the day from which `bureau` says something
+
+POLICY = """\
+application: loans
+owner: credit-risk
+active: {start: 2024-01-01T00:00:00Z}
+source:
+  kind: folder
+  predictions: landing/predictions
+  labels: landing/labels
+  pattern: "{date}*.parquet"
+features:
+  numeric: [income, bureau]
+  categorical: [sector]
+tags: [region]
+label: {name: repaid, lag: 1d}
+expectations:
+  predictions:
+    - expect_table_row_count_to_be_between: {min_value: 10}
+    - expect_column_values_to_be_between: {column: income, min_value: -10, max_value: 10}
+window: {kind: sliding, length: 8d, evaluation: 4d, min_rows: 500, max_hole: 2d}
+sampler: {kind: uniform}
+labeler: {kind: stream}
+trainers:
+  - name: boosting
+    steps:
+      - use: continual.models.pipeline.EncodeCategories
+      - use: sklearn.ensemble.HistGradientBoostingClassifier
+        params: {max_iter: 30, max_leaf_nodes: 8}
+slices:
+  - {name: startups, where: sector = 'startup', tier: critical}
+  - {by: region}
+metrics:
+  - {kind: roc_auc, owner: credit-risk, priority: primary, margin: 0.03, floor: 0.6}
+  - {kind: brier, owner: customer-care, priority: guardrail, margin: 0.02}
+gate: {kind: graded}
+monitor: {kind: e_detector}
+trigger: {kind: schedule, every_days: 14}
+promotion: {mode: auto, cooldown: 3d}
+"""
+
+
+def day(number: float) -> datetime:
+    return START + timedelta(days=number)
+
+
+def days(first: float, last: float) -> Window:
+    return Window(day(first), day(last))
+
+
+#: Changes what was delivered for a day (features and truth) before it is written down.
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def applications(number: int, change: Change | None = None) -> pd.DataFrame:
+    """One day of applications with the truth in `value`, known 12 hours later. Same day, same rows."""
+    rng = np.random.default_rng(number)
+    frame = pd.DataFrame(
+        {
+            "record_key": [f"{number:03d}-{i:04d}" for i in range(ROWS)],
+            "event_time": [day(number) + timedelta(minutes=4 * i) for i in range(ROWS)],
+            "income": rng.normal(size=ROWS),
+            "bureau": rng.normal(size=ROWS),
+            "sector": rng.choice(["farm", "shop", "startup"], ROWS, p=[0.45, 0.35, 0.2]),
+            "region": rng.choice(["east", "north", "west"], ROWS),
+        }
+    )
+    logit = 1.2 * frame["income"] + (2.0 * frame["bureau"] if number >= TURN else 0.0)
+    frame["value"] = (rng.random(ROWS) < 1 / (1 + np.exp(-logit))).astype(float)
+    frame["known_at"] = frame["event_time"] + timedelta(hours=12)
+    return change(frame) if change else frame
+
+
+def startups_inverted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The bureau's numbers of startups come with the wrong sign; the truth is what it was."""
+    wrong = frame["sector"] == "startup"
+    return frame.assign(bureau=frame["bureau"].where(~wrong, -frame["bureau"]))
+
+
+@dataclass
+class World:
+    """One deployment. run: who acts."""
+
+    settings: Settings
+
+    @property
+    def home(self) -> Path:
+        return self.settings.home
+
+    @property
+    def config(self) -> Path:
+        return self.settings.configs / f"{APP}.yaml"
+
+    def ws(self, run: str = "test", policy: str | None = None) -> Workspace:
+        return Workspace.open(APP, policy, run, self.settings)
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert text.count(old) == 1
+        self.config.write_text(text.replace(old, new))
+
+    # --- the outside world ---
+
+    def deliver(self, number: int, stream: str = "predictions", name: str = "", rows: pd.DataFrame | None = None) -> Path:
+        """A day's file of a stream; rows: instead of the usual ones."""
+        made = (self.served(number) if stream == "predictions" else labels(number)) if rows is None else rows
+        path = self.home / "landing" / stream / f"{day(number):%Y-%m-%d}{name}.parquet"
+        made.to_parquet(path, index=False)
+        return path
+
+    def served(self, number: int, change: Change | None = None) -> pd.DataFrame:
+        """What the serving system logs that day: the present champion's answers, null without one."""
+        frame = applications(number, change).drop(columns=["value", "known_at"])
+        champion = self.champion()
+        if champion is None:
+            return frame.assign(model_version=None, prediction=np.nan)
+        ws = self.ws()
+        probability = score(load_version(ws, champion), frame, ws.policy.features.all)
+        return frame.assign(model_version=champion, prediction=probability)
+
+    def log(self, first: int, last: int, change: Change | None = None) -> None:
+        """Days [first, last) straight into the log: what ingest would make of them, without its checks."""
+        import pyarrow as pa
+
+        ws, numbers = self.ws(), range(first, last)
+        rows = [log_table(ws.policy, "predictions", self.served(n, change), f"p{n}", day(n + 1)) for n in numbers]
+        truth = [log_table(ws.policy, "labels", labels(n, change), f"l{n}", day(n + 2)) for n in numbers]
+        ws.log.append_predictions(pa.concat_tables(rows), f"p{first}-{last}")
+        ws.log.append_labels(pa.concat_tables(truth), f"l{first}-{last}")
+
+    # --- the flows, as the DAGs call them ---
+
+    def ingest(self, first: float, last: float) -> Outcome:
+        """validate, append, publish of one run."""
+        window = days(first, last)
+        validated = ingest.validate(self.ws(), window, window.end)
+        ingest.append(self.ws(), validated.data["accepted"], window.end)
+        return ingest.publish(self.ws(), validated.data["refused"], {})
+
+    def candidate(self, as_of: datetime) -> evaluate.Trained:
+        made = curate.curate(self.ws(), as_of, "test").data
+        found = train.train(self.ws(), made["dataset"], made["trainers"][0]).data
+        return evaluate.Trained(found["version"], found["trainer"], found["validation"])
+
+    def judged(self, as_of: datetime) -> dict[str, Any]:
+        """curate, train, evaluate, judge; data of the verdict."""
+        evaluated = evaluate.evaluate(self.ws(), [self.candidate(as_of)], as_of)
+        return judge.judge(self.ws(), evaluated.data["evaluation"]).data
+
+    def retrain(self, as_of: datetime) -> Outcome:
+        outcome = promote.promote(self.ws(), self.judged(as_of)["verdict"])
+        verify.verify(self.ws(), as_of)
+        return outcome
+
+    def watch(self, as_of: datetime) -> dict[str, Any]:
+        monitor.measure_live(self.ws(), Window(as_of - timedelta(days=1), as_of), as_of)
+        found = monitor.watch(self.ws(), as_of)
+        decided = trigger.decide(self.ws(), as_of, bool(found.data.get("alarm")))
+        return {**found.data, "reason": found.reason, "retrain": decided.data["retrain"]}
+
+    def roll_back(self, champion: str, as_of: datetime, to: str | None = None) -> Outcome:
+        request = roll_back.RollbackRequest(champion, "asked by a test", to)
+        return roll_back.roll_back(self.ws(), request, as_of)
+
+    # --- what there is, read afresh ---
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.settings.tracking_uri, APP)
+
+    def champion(self) -> str | None:
+        return self.registry.champion()
+
+    def history(self) -> list[tuple[str, str]]:
+        return [(reign.kind, reign.version) for reign in self.ws().champions.read()]
+
+    def check(self, champion: str) -> None:
+        """One champion, the same by alias, ledger, history and table of versions; the ledger is whole."""
+        ws = self.ws()
+        current = ws.champions.current()
+        assert current is not None
+        moves = [e for kind in ("champion", "adopted") for e in ws.ledger.entries(kind=kind)]
+        last = max(moves, key=lambda e: e.seq)
+        assert last.evidence.get("target", last.evidence.get("to")) == champion
+        assert (self.champion(), current.version, current.decision_key) == (champion, champion, last.key)
+        assert [v.version for v in ws.versions.versions(state="champion")] == [champion]
+        assert len(moves) == len(ws.champions.read())
+        ws.ledger.verify()
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that is stored, without audit stamps: two equal dumps = nothing changed."""
+        client = self.registry.client
+        with sqlite3.connect(self.home / "store" / "continual.db") as connection:
+            names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = {n: pd.read_sql_query(f"SELECT * FROM {n}", connection) for n in names if n != "lock"}
+        stamps = ["recorded_at"]
+        out: dict[str, Any] = {
+            n: sorted(map(str, f.drop(columns=[c for c in stamps if c in f]).values.tolist())) for n, f in tables.items()
+        }
+        log, everything, ever = self.ws().log, days(-40, 400), day(400)
+        out["predictions"] = log.read_predictions(everything, ever).astype(str).values.tolist()
+        out["labels"] = log.read_labels(None, ever).astype(str).values.tolist()
+        out["quarantine"] = log.read_quarantine().astype(str).values.tolist()
+        out["aliases"] = self.registry.aliases()
+        versions = client.search_model_versions(f"name = '{APP}'")
+        out["registered"] = sorted((str(v.version), v.run_id, sorted(v.tags.items()), v.description) for v in versions)
+        experiment = client.get_experiment_by_name(APP)
+        runs = client.search_runs([experiment.experiment_id]) if experiment else []
+        out["runs"] = sorted((r.info.run_id, r.info.status, sorted(r.data.metrics.items())) for r in runs)
+        return out
+
+    def let_leases_run_out(self) -> None:
+        """As if the lease's seconds had passed."""
+        with sqlite3.connect(self.home / "store" / "continual.db") as connection:
+            connection.execute("UPDATE lock SET expires_at = '2020-01-01 00:00:00.000000'")
+
+    def without_mlflow(self) -> World:
+        """The same deployment while nothing listens where MLflow should be."""
+        return World(replace(self.settings, tracking_uri=f"http://127.0.0.1:{free_port()}"))
+
+    def artifact(self, version: str) -> Path:
+        """Folder of a version's artifacts on the server's disk."""
+        source = self.registry.version(version).source
+        found = list((self.home.parent / "mlflow" / "artifacts").glob(f"*/models/{source.removeprefix('models:/')}"))
+        assert len(found) == 1
+        return found[0] / "artifacts"
+
+
+def labels(number: int, change: Change | None = None) -> pd.DataFrame:
+    """Truth that became known during the UTC day `number`: of yesterday's later and today's earlier applications."""
+    both = [applications(n, change) for n in (number - 1, number) if n >= 0]
+    frame = pd.concat(both, ignore_index=True)[["record_key", "value", "known_at"]]
+    known = (frame["known_at"] >= day(number)) & (frame["known_at"] < day(number + 1))
+    return frame[known].reset_index(drop=True).assign(source="payments")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """The MLflow server process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.folder, self.port = folder, free_port()
+        self.start()
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "continual.local.mlflow_main", str(self.folder), "127.0.0.1", str(self.port)]
+        with (self.folder / "server.log").open("ab") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        deadline = time.monotonic() + 120
+        while not self._healthy():
+            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "server.log").read_text()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+class Stages:
+    """History up to a point, kept aside and put back at the same paths (Iceberg's metadata hold absolute ones)."""
+
+    def __init__(self, root: Path, server: Server) -> None:
+        self.root, self.server = root, server
+        home = root / "home"
+        settings = Settings.from_environment({"CONTINUAL_HOME": str(home), "CONTINUAL_CONFIGS": str(home / "configs")})
+        self.world = World(replace(settings, tracking_uri=server.uri))
+        self._build: dict[str, Callable[[], None]] = {
+            "empty": self._empty,
+            "logged": self._logged,
+            "champion": self._champion,
+            "judged": self._judged,
+            "promoted": self._promoted,
+        }
+
+    def __call__(self, name: str) -> World:
+        """The world as it was at the end of stage `name`; what a test did since is gone."""
+        if not (self.root / name).exists():
+            self._build[name]()
+            self._keep(name)
+        self._put_back(name)
+        load_model.cache_clear()
+        return self.world
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.world.home, ignore_errors=True)
+        for folder in ("landing/predictions", "landing/labels", "configs"):
+            (self.world.home / folder).mkdir(parents=True)
+        self.world.config.write_text(POLICY)
+
+    def _logged(self) -> None:
+        """Ten days, no model."""
+        self("empty").log(0, 10)
+
+    def _champion(self) -> None:
+        """Version 1 serves from day 10 to 24, knows nothing of `bureau`."""
+        self("logged").retrain(day(10))
+        self.world.log(10, 24)
+
+    def _judged(self) -> None:
+        """Day 24: version 2 has the verdict 'promote'."""
+        verdict = self("champion").judged(day(24))
+        (self.world.home / "verdict").write_text(verdict["verdict"])
+
+    def _promoted(self) -> None:
+        """Day 24: version 2 is champion, version 1 previous."""
+        world = self("judged")
+        promote.promote(world.ws(), verdict_of(world))
+
+    def _keep(self, name: str) -> None:
+        shutil.copytree(self.world.home, self.root / name / "home")
+        copy_database(self.server.folder / "mlflow.db", self.root / name / "mlflow.db")
+        artifacts = self.server.folder / "artifacts"
+        artifacts.mkdir(exist_ok=True)
+        shutil.copytree(artifacts, self.root / name / "artifacts")
+
+    def _put_back(self, name: str) -> None:
+        for here, kept in ((self.world.home, "home"), (self.server.folder / "artifacts", "artifacts")):
+            shutil.rmtree(here, ignore_errors=True)
+            shutil.copytree(self.root / name / kept, here)
+        copy_database(self.root / name / "mlflow.db", self.server.folder / "mlflow.db")
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Through SQLite, so that a server that has it open sees the other content."""
+    with sqlite3.connect(source) as here, sqlite3.connect(target) as there:
+        here.backup(there)
+    here.close()
+    there.close()
+
+
+def verdict_of(world: World) -> str:
+    return (world.home / "verdict").read_text()
+
+
+def refused(call: Callable[[], Any], error: type[ContinualError], match: str) -> ContinualError:
+    """`call` raises `error` with all three sentences."""
+    with pytest.raises(error, match=match) as caught:
+        call()
+    assert caught.value.must and caught.value.got and caught.value.remedy
+    return caught.value
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("loans") / "mlflow")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def stages(mlflow_server: Server) -> Stages:
+    return Stages(mlflow_server.folder.parent, mlflow_server)
