@@ -10,7 +10,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """home: folder of embedded state. configs: folder of policy files. *_url/_uri: see `from_environment`."""
+    """Where state, policies and services are; every URL may name a remote system instead of the embedded default.
+
+    home: folder of embedded state. configs: folder of policy files. database_url: evaluation store (SQLAlchemy).
+    catalog_uri, warehouse: Iceberg catalog and folder of the prediction log. tracking_uri: MLflow. airflow_url:
+    where people open Airflow.
+    """
 
     home: Path
     configs: Path
@@ -23,8 +28,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read CONTINUAL_HOME, CONTINUAL_CONFIGS, CONTINUAL_DATABASE_URL, CONTINUAL_CATALOG_URI,
-        CONTINUAL_WAREHOUSE, MLFLOW_TRACKING_URI and CONTINUAL_AIRFLOW_URL; all have embedded defaults."""
-        env = os.environ if environ is None else environ
+        CONTINUAL_WAREHOUSE, MLFLOW_TRACKING_URI and CONTINUAL_AIRFLOW_URL; an empty one counts as not set."""
+        env = {k: v for k, v in (os.environ if environ is None else environ).items() if v}
         home = Path(env.get("CONTINUAL_HOME", "var")).absolute()
         store = home / "store"
         return cls(

@@ -1,36 +1,23 @@
-"""A small lender, `loans`: real MLflow server, SQLite, Iceberg and Great Expectations; days instead of months.
+"""One deployment of `loans` with a real MLflow server, SQLite, Iceberg and Great Expectations.
 
-`income` always tells who repays; `bureau` tells nothing before day 10 and most afterwards, so that a model retrained
-later is better by far. Stages of its history are built once and put back before every test.
+Stages of its history are built once and put back before every test.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.update(OMP_NUM_THREADS="1", MLFLOW_DISABLE_TELEMETRY="true")
-# A dead server is to be noticed at once, here and in child processes
-os.environ.update(
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES="1", MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="0", MLFLOW_HTTP_REQUEST_TIMEOUT="20"
-)
-
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from flow_loans import APP, POLICY, Change, applications, day, days, labels
+from flow_server import Server, copy_database, free_port
 
 from continual.core.window import Window
 from continual.errors import ContinualError
@@ -41,87 +28,6 @@ from continual.flows.workspace import Outcome, Workspace
 from continual.models.artifact import load_model, score
 from continual.models.registry import Registry
 from continual.settings import Settings
-
-APP = "loans"
-START = datetime(2024, 1, 1, tzinfo=UTC)
-ROWS = 300
-TURN = 10  # the day from which `bureau` says something
-
-POLICY = """\
-application: loans
-owner: credit-risk
-active: {start: 2024-01-01T00:00:00Z}
-source:
-  kind: folder
-  predictions: landing/predictions
-  labels: landing/labels
-  pattern: "{date}*.parquet"
-features:
-  numeric: [income, bureau]
-  categorical: [sector]
-tags: [region]
-label: {name: repaid, lag: 1d}
-expectations:
-  predictions:
-    - expect_table_row_count_to_be_between: {min_value: 10}
-    - expect_column_values_to_be_between: {column: income, min_value: -10, max_value: 10}
-window: {kind: sliding, length: 8d, evaluation: 4d, min_rows: 500, max_hole: 2d}
-sampler: {kind: uniform}
-labeler: {kind: stream}
-trainers:
-  - name: boosting
-    steps:
-      - use: continual.models.pipeline.EncodeCategories
-      - use: sklearn.ensemble.HistGradientBoostingClassifier
-        params: {max_iter: 30, max_leaf_nodes: 8}
-slices:
-  - {name: startups, where: sector = 'startup', tier: critical}
-  - {by: region}
-metrics:
-  - {kind: roc_auc, owner: credit-risk, priority: primary, margin: 0.03, floor: 0.6}
-  - {kind: brier, owner: customer-care, priority: guardrail, margin: 0.02}
-gate: {kind: graded}
-monitor: {kind: e_detector}
-trigger: {kind: schedule, every_days: 14}
-promotion: {mode: auto, cooldown: 3d}
-"""
-
-
-def day(number: float) -> datetime:
-    return START + timedelta(days=number)
-
-
-def days(first: float, last: float) -> Window:
-    return Window(day(first), day(last))
-
-
-#: Changes what was delivered for a day (features and truth) before it is written down.
-Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-def applications(number: int, change: Change | None = None) -> pd.DataFrame:
-    """One day of applications with the truth in `value`, known 12 hours later. Same day, same rows."""
-    rng = np.random.default_rng(number)
-    frame = pd.DataFrame(
-        {
-            "record_key": [f"{number:03d}-{i:04d}" for i in range(ROWS)],
-            "event_time": [day(number) + timedelta(minutes=4 * i) for i in range(ROWS)],
-            "income": rng.normal(size=ROWS),
-            "bureau": rng.normal(size=ROWS),
-            "sector": rng.choice(["farm", "shop", "startup"], ROWS, p=[0.45, 0.35, 0.2]),
-            "region": rng.choice(["east", "north", "west"], ROWS),
-        }
-    )
-    logit = 1.2 * frame["income"] + (2.0 * frame["bureau"] if number >= TURN else 0.0)
-    frame["value"] = (rng.random(ROWS) < 1 / (1 + np.exp(-logit))).astype(float)
-    frame["known_at"] = frame["event_time"] + timedelta(hours=12)
-    return change(frame) if change else frame
-
-
-def startups_inverted(frame: pd.DataFrame) -> pd.DataFrame:
-    """The bureau's numbers of startups come with the wrong sign; the truth is what it was."""
-    wrong = frame["sector"] == "startup"
-    return frame.assign(bureau=frame["bureau"].where(~wrong, -frame["bureau"]))
 
 
 @dataclass
@@ -273,53 +179,6 @@ class World:
         return found[0] / "artifacts"
 
 
-def labels(number: int, change: Change | None = None) -> pd.DataFrame:
-    """Truth that became known during the UTC day `number`: of yesterday's later and today's earlier applications."""
-    both = [applications(n, change) for n in (number - 1, number) if n >= 0]
-    frame = pd.concat(both, ignore_index=True)[["record_key", "value", "known_at"]]
-    known = (frame["known_at"] >= day(number)) & (frame["known_at"] < day(number + 1))
-    return frame[known].reset_index(drop=True).assign(source="payments")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Server:
-    """The MLflow server process."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        self.folder, self.port = folder, free_port()
-        self.start()
-
-    @property
-    def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "continual.local.mlflow_main", str(self.folder), "127.0.0.1", str(self.port)]
-        with (self.folder / "server.log").open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output)
-        deadline = time.monotonic() + 120
-        while not self._healthy():
-            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "server.log").read_text()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-    def _healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-
 class Stages:
     """History up to a point, kept aside and put back at the same paths (Iceberg's metadata hold absolute ones)."""
 
@@ -384,14 +243,6 @@ class Stages:
         copy_database(self.root / name / "mlflow.db", self.server.folder / "mlflow.db")
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """Through SQLite, so that a server that has it open sees the other content."""
-    with sqlite3.connect(source) as here, sqlite3.connect(target) as there:
-        here.backup(there)
-    here.close()
-    there.close()
-
-
 def verdict_of(world: World) -> str:
     return (world.home / "verdict").read_text()
 
@@ -402,15 +253,3 @@ def refused(call: Callable[[], Any], error: type[ContinualError], match: str) ->
         call()
     assert caught.value.must and caught.value.got and caught.value.remedy
     return caught.value
-
-
-@pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("loans") / "mlflow")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def stages(mlflow_server: Server) -> Stages:
-    return Stages(mlflow_server.folder.parent, mlflow_server)

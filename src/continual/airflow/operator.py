@@ -24,7 +24,7 @@ from continual.errors import (
 FINAL = (PolicyError, BatchError, PromotionRefused, LedgerError, SliceError)
 
 
-class FlowOperator(BaseOperator):
+class FlowOperator(BaseOperator):  # type: ignore[misc]
     """Run the flow `flow` of `application`.
 
     inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. trainer: which
@@ -86,8 +86,9 @@ class FlowOperator(BaseOperator):
 
 
 def _airflow_error(error: ContinualError) -> Exception:
+    kind: type[Exception] | None = None
     if isinstance(error, Skipped):
-        return AirflowSkipException(str(error))
-    if isinstance(error, FINAL):
-        return AirflowFailException(str(error))
-    return error
+        kind = AirflowSkipException
+    elif isinstance(error, FINAL):
+        kind = AirflowFailException
+    return kind(str(error)) if kind else error

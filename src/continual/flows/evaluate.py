@@ -90,6 +90,7 @@ def _measure(
         window_uses=_window_uses(ws, window, key),
         leaked_rows=len(frame) - len(kept),
     )
+    _define(ws, slices, as_of)
     _write(ws, evidence, window, as_of, key)
     reason = (
         f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(kept):,} rows of "
@@ -125,6 +126,19 @@ def _window_uses(ws: Workspace, window: Window, key: str) -> int:
         for e in earlier
         if e.key != key and e.evidence["gate"]["champion"] is not None
     )
+
+
+def _define(ws: Workspace, slices: Sequence[Slice], as_of: datetime) -> None:
+    """Names in the `evaluation` table mean what the tables `slice` and `metric` say they meant then."""
+    from continual.stores.definitions import MetricContract, SliceDefinition
+
+    version = digest([s.as_dict() for s in slices])[:16]
+    ws.definitions.record_slices([SliceDefinition(**s.as_dict()) for s in slices], version, as_of)
+    contracts = [
+        MetricContract(m.kind, m.owner, m.priority, "higher" if m.higher_is_better else "lower", m.margin, m.floor)
+        for m in ws.policy.metrics
+    ]
+    ws.definitions.record_metrics(contracts, ws.loaded.hash)
 
 
 def _write(ws: Workspace, evidence: GateEvidence, window: Window, as_of: datetime, key: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from continual.stores.champions import ChampionHistory
     from continual.stores.database import Database
     from continual.stores.datasets import DatasetStore
+    from continual.stores.definitions import DefinitionStore
     from continual.stores.evaluations import EvaluationStore
     from continual.stores.ledger import Ledger
     from continual.stores.log import PredictionLog
@@ -107,6 +108,12 @@ class Workspace:
         from continual.stores.evaluations import EvaluationStore
 
         return EvaluationStore(self.db, self.app)
+
+    @cached_property
+    def definitions(self) -> DefinitionStore:
+        from continual.stores.definitions import DefinitionStore
+
+        return DefinitionStore(self.db, self.app)
 
     @cached_property
     def batches(self) -> BatchRegistry:

@@ -22,13 +22,14 @@ def inclusion_probabilities(weights: Floats, budget: int) -> Floats:
         raise ValueError("weights must be finite, non-negative and not all zero")
     pi = np.zeros(len(weights))
     capped = np.zeros(len(weights), dtype=bool)
-    left = float(min(budget, np.count_nonzero(weights)))
+    left = float(min(budget, int(np.count_nonzero(weights))))
     while True:
         free = ~capped
-        total = weights[free].sum()
-        if total == 0:
+        largest = weights[free].max(initial=0.0)
+        if largest == 0:
             return pi
-        pi[free] = weights[free] * (left / total)
+        share = weights[free] / largest  # sums of the weights themselves may overflow
+        pi[free] = share * (left / share.sum())
         over = free & (pi >= 1)
         if not over.any():
             return pi
@@ -37,7 +38,10 @@ def inclusion_probabilities(weights: Floats, budget: int) -> Floats:
 
 
 def keyed_uniform(keys: npt.NDArray[Any], seed: int) -> Floats:
-    """(n,) numbers in [0, 1), a fixed function of (key, seed): a re-run draws the same rows."""
+    """(n,) numbers in [0, 1), a fixed function of (key, seed): a re-run draws the same rows.
+
+    keys: (n,) record keys, compared as text. seed: in [0, 2^64).
+    """
     import pandas as pd
 
     salt = f"{seed:016x}"

@@ -40,5 +40,5 @@ class Uncertainty(Sampler):
         for start in range(0, len(pool), self.chunk):
             part = slice(start, start + self.chunk)
             uncertain = np.asarray(classifier_uncertainty(pool.model, pool.features[part]), dtype=float)
-            out[part] = uncertain * (1 - uncertain)
+            out[part] = np.clip(uncertain * (1 - uncertain), 0, None)  # float32 scores may sum to more than 1
         return out

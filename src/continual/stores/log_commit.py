@@ -15,7 +15,7 @@ from pyiceberg.table import Table
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from continual.errors import StoreError
-from continual.stores.log_files import stage
+
 from continual.stores.log_schema import iceberg_schema, partition
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class LogTable:
             if set(rows.schema.names) - set(table.schema().column_names):
                 with transaction.update_schema() as update:
                     update.union_by_name(rows.schema)
-            stage(transaction, table.io, rows, {COMMIT_ID: commit_id})
+            transaction.append(rows, snapshot_properties={COMMIT_ID: commit_id})
         snapshot_id: int = table.metadata.current_snapshot_id
         return snapshot_id
 

@@ -1,0 +1,99 @@
+"""Photographs the README's pages: plays the story, then opens Airflow and MLflow in headless Chromium.
+
+Needs Debian's `chromium` (or CHROMIUM=/path/to/it). `make screenshots` installs the rest. With `--running HOME` it
+photographs a demo that is already being served from HOME.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from continual.demo.story import CHAPTERS
+from continual.demo.world import APP, World
+from continual.local.airflow_api import AirflowClient
+from continual.local.home import Home
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = {"width": 1440, "height": 900}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--running", type=Path, help="home of a demo that is being served")
+    args = parser.parse_args()
+    if args.running:
+        ports = json.loads((args.running / "ports.json").read_text())
+        shoot(args.running, f"http://127.0.0.1:{ports['airflow']}", f"http://127.0.0.1:{ports['mlflow']}")
+        return
+    with World(Path("var/screenshots"), print) as world:
+        for chapter in CHAPTERS:
+            print(chapter.claim, chapter.play(world).held)
+        shoot(world.home, world.stack.airflow_url, world.stack.mlflow_uri)
+
+
+def shoot(home: Path, airflow: str, mlflow: str) -> None:
+    """Three pictures into docs/images: graph of a retrain run, the run's tasks, two versions compared."""
+    IMAGES.mkdir(exist_ok=True)
+    password = Home(home).secrets().admin_password
+    client = AirflowClient(airflow, "admin", password)
+    rejected = next(r for r in client.runs(f"{APP}.retrain") if _answer(client, r) == "reject")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1)
+        _login(page, airflow, password)
+        _photograph(page, f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}?view=graph", "airflow-retrain", 6000)
+        _photograph(page, f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}/tasks/judge/xcom", "airflow-judge", 4000)
+        _photograph(page, _compare_url(mlflow), "mlflow-compare", 9000)
+        _photograph(page, f"{mlflow}/#/models/{APP}/versions/3", "mlflow-version", 6000)
+        browser.close()
+
+
+def _answer(client: AirflowClient, run: Any) -> str | None:
+    try:
+        return str(client.xcom(run.dag_id, run.run_id, "judge", key="answer"))
+    except Exception:  # a run that was never judged
+        return None
+
+
+def _login(page: Page, airflow: str, password: str) -> None:
+    page.goto(airflow)
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_timeout(3000)
+
+
+def _compare_url(mlflow: str) -> str:
+    """MLflow's run comparison of versions 2 and 3: every slice's metric side by side."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(mlflow)
+    runs = [client.get_model_version(APP, version).run_id for version in ("2", "3")]
+    experiment = client.get_experiment_by_name(APP)
+    quoted = json.dumps(runs, separators=(",", ":")).replace('"', "%22")
+    return f"{mlflow}/#/compare-runs?runs={quoted}&experiments=[%22{experiment.experiment_id}%22]"
+
+
+def _photograph(page: Page, url: str, name: str, settle_ms: int) -> None:
+    page.goto(url)
+    page.wait_for_timeout(settle_ms)
+    page.screenshot(path=str(IMAGES / f"{name}.png"))
+    print(f"docs/images/{name}.png")
+
+
+def _chromium() -> str:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        raise SystemExit("Chromium must be installed (Debian: apt-get install chromium), or name it in CHROMIUM.")
+    return found
+
+
+if __name__ == "__main__":
+    main()
