@@ -21,6 +21,8 @@ from continual.local.airflow_api import AirflowClient
 from continual.local.home import Home
 
 IMAGES = Path(__file__).parent / "images"
+#: Long enough for both single-page applications to draw.
+SETTLE_MS = 7000
 SIZE = {"width": 1440, "height": 900}
 
 
@@ -48,10 +50,11 @@ def shoot(home: Path, airflow: str, mlflow: str) -> None:
         browser = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
         _login(page, airflow, password)
-        _photograph(page, f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}?view=graph", "airflow-retrain", 6000)
-        _photograph(page, f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}/tasks/judge/xcom", "airflow-judge", 4000)
-        _photograph(page, _compare_url(mlflow), "mlflow-compare", 9000)
-        _photograph(page, f"{mlflow}/#/models/{APP}/versions/3", "mlflow-version", 6000)
+        run = f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}"
+        _photograph(page, run, "airflow-retrain", click="Show Graph (Press g)")
+        _photograph(page, f"{run}/tasks/judge/xcom", "airflow-judge", click="Show Grid (Press g)")
+        _photograph(page, _compare_url(mlflow), "mlflow-compare", click="Close", scroll_to="Metrics")
+        _photograph(page, f"{mlflow}/#/models/{APP}/versions/3", "mlflow-version", click="Close")
         browser.close()
 
 
@@ -81,9 +84,16 @@ def _compare_url(mlflow: str) -> str:
     return f"{mlflow}/#/compare-runs?runs={quoted}&experiments=[%22{experiment.experiment_id}%22]"
 
 
-def _photograph(page: Page, url: str, name: str, settle_ms: int) -> None:
+def _photograph(page: Page, url: str, name: str, click: str, scroll_to: str | None = None) -> None:
+    """click: a button's label, pressed if it is there. scroll_to: text to bring to the top."""
     page.goto(url)
-    page.wait_for_timeout(settle_ms)
+    page.wait_for_timeout(SETTLE_MS)
+    button = page.get_by_label(click, exact=True)
+    if button.count():
+        button.first.click()
+        page.wait_for_timeout(SETTLE_MS // 2)
+    if scroll_to:
+        page.get_by_text(scroll_to, exact=True).last.evaluate("e => e.scrollIntoView(true)")
     page.screenshot(path=str(IMAGES / f"{name}.png"))
     print(f"docs/images/{name}.png")
 

@@ -54,9 +54,12 @@ class World:
 
     # --- the outside world ---
 
-    def deliver(self, number: int, stream: str = "predictions", name: str = "", rows: pd.DataFrame | None = None) -> Path:
-        """A day's file of a stream; rows: instead of the usual ones."""
-        made = (self.served(number) if stream == "predictions" else labels(number)) if rows is None else rows
+    def deliver(
+        self, number: int, stream: str = "predictions", rows: pd.DataFrame | None = None, name: str = ""
+    ) -> Path:
+        """A day's file of a stream; rows: instead of the usual ones; name: what follows the day in the file's name."""
+        usual = self.served if stream == "predictions" else labels
+        made = usual(number) if rows is None else rows
         path = self.home / "landing" / stream / f"{day(number):%Y-%m-%d}{name}.parquet"
         made.to_parquet(path, index=False)
         return path
@@ -146,9 +149,9 @@ class World:
         with sqlite3.connect(self.home / "store" / "continual.db") as connection:
             names = [n for (n,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             tables = {n: pd.read_sql_query(f"SELECT * FROM {n}", connection) for n in names if n != "lock"}
-        stamps = ["recorded_at"]
         out: dict[str, Any] = {
-            n: sorted(map(str, f.drop(columns=[c for c in stamps if c in f]).values.tolist())) for n, f in tables.items()
+            name: sorted(map(str, table.drop(columns="recorded_at", errors="ignore").values.tolist()))
+            for name, table in tables.items()
         }
         log, everything, ever = self.ws().log, days(-40, 400), day(400)
         out["predictions"] = log.read_predictions(everything, ever).astype(str).values.tolist()
@@ -161,6 +164,13 @@ class World:
         runs = client.search_runs([experiment.experiment_id]) if experiment else []
         out["runs"] = sorted((r.info.run_id, r.info.status, sorted(r.data.metrics.items())) for r in runs)
         return out
+
+    def logged(self) -> tuple[int, int]:
+        """Rows of predictions and of label rows in the log, repeated ones counted."""
+        catalog = self.ws().log._catalog
+        tables = [catalog.load_table((APP, name)) for name in ("predictions", "labels")]
+        counts = [table.scan(selected_fields=("record_key",)).to_arrow().num_rows for table in tables]
+        return counts[0], counts[1]
 
     def let_leases_run_out(self) -> None:
         """As if the lease's seconds had passed."""

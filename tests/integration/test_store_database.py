@@ -78,11 +78,11 @@ def test_instants_come_back_aware_and_equal(database_url: str) -> None:
     db = open_database(database_url)
     db.upgrade()
     elsewhere = AS_OF.astimezone(timezone(timedelta(hours=-5)))
-    row = {"app": "a", "recipe_hash": "r", "reason": "x", "decision_key": "k", "released_at": elsewhere}
+    row = {"app": "a", "expires_at": elsewhere, "token": 1}
     with db.write() as connection:
-        connection.execute(tables.recipe_quarantine.insert().values(**row))
+        connection.execute(tables.lock.insert().values(**row))
     with db.read() as connection:
-        read = connection.execute(select(tables.recipe_quarantine.c.released_at)).scalar_one()
+        read = connection.execute(select(tables.lock.c.expires_at)).scalar_one()
     assert read == AS_OF
     assert read.tzinfo is UTC
 
@@ -90,17 +90,17 @@ def test_instants_come_back_aware_and_equal(database_url: str) -> None:
 def test_a_failed_write_leaves_nothing(database_url: str) -> None:
     db = open_database(database_url)
     db.upgrade()
-    row = {"app": "a", "recipe_hash": "r", "reason": "x", "decision_key": "k"}
+    row = {"app": "a", "expires_at": AS_OF, "token": 1}
 
     def insert_and_fail() -> None:
         with db.write() as connection:
-            connection.execute(tables.recipe_quarantine.insert().values(**row))
+            connection.execute(tables.lock.insert().values(**row))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         insert_and_fail()
     with db.read() as connection:
-        assert connection.execute(select(tables.recipe_quarantine)).all() == []
+        assert connection.execute(select(tables.lock)).all() == []
 
 
 def test_a_database_that_is_down_says_so(tmp_path: object) -> None:

@@ -189,15 +189,23 @@ def test_s45_a_quarantined_version_and_lineage_do_not_come_back(db: Database) ->
         store.quarantine_version("2", "bad")
     history.append("1", "rollback", AS_OF, "d3")
     store.quarantine_version("2", "slice new inverted")
-    store.quarantine_recipe("recipe-2", "slice new inverted", "d3")
     with pytest.raises(PromotionRefused, match="not quarantined"):
         history.append("2", "promote", AS_OF, "d4")
     assert _states(store) == {"1": "champion", "2": "quarantined"}
     assert len(history.read()) == 3
-    assert store.is_quarantined("recipe-2") == "slice new inverted"
-    assert VersionStore(db, "bikes").is_quarantined("recipe-2") is None
-    store.release_recipe("recipe-2", AS_OF + DAY)
-    assert store.is_quarantined("recipe-2") is None
+    assert str(store.blocked("recipe-2", WEEK)).endswith("slice new inverted")
+    assert VersionStore(db, "bikes").blocked("recipe-2", WEEK) is None
+
+
+def test_s45_a_released_version_no_longer_blocks_its_lineage(db: Database) -> None:
+    store, _ = _registered(db, "1", "2")
+    store.quarantine_version("2", "slice new inverted")
+    with pytest.raises(StoreError, match=r"quarantined to become retired.*candidate.*name a quarantined version"):
+        store.release("1", "it was the data")
+    store.release("2", "it was the data")
+    assert store.get("2").state == "retired"
+    assert store.get("2").reason == "it was the data"
+    assert store.blocked("recipe-2", WEEK) is None
 
 
 def test_only_unused_versions_retire(db: Database) -> None:

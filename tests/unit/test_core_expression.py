@@ -218,6 +218,7 @@ def test_whole_numbers_stay_exact_beyond_2_to_the_53():
 
 def test_overflow_and_modulo_zero_are_unknown_not_a_crash():
     frame = {"x": pd.Series([1e308, 1.0]), "z": pd.Series([0, 2])}
+    assert expression.mask("-5 % 3 = -2 AND 5 % -3 = 2", frame, 2).all()  # the sign of the dividend, as in SQL
     assert expression.mask("x % z = 0 OR x % z <> 0", frame, 2).tolist() == [False, True]
     assert expression.mask("NOT (x * 10 - x * 10 = 1)", frame, 2).tolist() == [False, True]
     assert expression.mask("x < 1e999", frame, 2).all()

@@ -21,7 +21,9 @@ FLIGHTS = pd.DataFrame(
 )
 
 values = st.one_of(
-    st.lists(st.one_of(st.none(), st.text(max_size=4), st.sampled_from(["other", "UA", "1", "", "'", '"'])), max_size=30),
+    st.lists(
+        st.one_of(st.none(), st.text(max_size=4), st.sampled_from(["other", "UA", "1", "", "'", '"'])), max_size=30
+    ),
     st.lists(st.one_of(st.none(), st.integers(-(2**60), 2**60), st.integers(0, 3)), max_size=30),
     st.lists(st.one_of(st.none(), st.floats(), st.sampled_from([0.0, -0.0, 1.0, 1.0000001, 1e-7, 1e300])), max_size=30),
     st.lists(st.one_of(st.none(), st.booleans()), max_size=30),

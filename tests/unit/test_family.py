@@ -21,13 +21,17 @@ from continual.samplers.base import SAMPLERS
 from continual.sources.base import SOURCES
 from continual.triggers.base import TRIGGERS
 
-HEAD = "from typing import Literal\nfrom {package}.base import *\n\n\n"
-#: family -> (toy strategy, where it stands in a policy, a question, the answer with wobble = 0.25)
-TOYS = {
-    METRICS: (
-        """class Toy(Metric):
+HEAD = "from typing import Literal\nfrom continual.core.verdict import Answer\nfrom {package}.base import *\n\n\n"
+CLASS = """class Toy({base}):
     kind: Literal["toy"] = "toy"
     wobble: float = 0.5
+"""
+#: family -> (base class, methods of the toy, where it stands in a policy, a question, the answer with wobble = 0.25)
+TOYS = {
+    METRICS: (
+        "Metric",
+        """
+    owner: str = "me"
 
     def estimate(self, rows, score):
         return Estimate(self.wobble, None, None, rows.n, len(rows), "toy")
@@ -40,10 +44,8 @@ TOYS = {
         0.25,
     ),
     SAMPLERS: (
-        """class Toy(Sampler):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Sampler",
+        """
     def weigh(self, pool):
         return np.full(len(pool), self.wobble)
 """,
@@ -52,10 +54,8 @@ TOYS = {
         [0.25, 0.25],
     ),
     TRIGGERS: (
-        """class Toy(Trigger):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Trigger",
+        """
     def decide(self, evidence):
         return Decision(True, f"wobble {self.wobble}")
 """,
@@ -64,13 +64,8 @@ TOYS = {
         "wobble 0.25",
     ),
     GATES: (
-        """from continual.core.verdict import Answer
-
-
-class Toy(Gate):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Gate",
+        """
     def judge(self, evidence, terms):
         return Verdict(Answer.REJECT, f"wobble {self.wobble}")
 """,
@@ -79,10 +74,8 @@ class Toy(Gate):
         "wobble 0.25",
     ),
     MONITORS: (
-        """class Toy(Monitor):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Monitor",
+        """
     def read(self, streams):
         return MonitorReading((), (), f"wobble {self.wobble}")
 """,
@@ -91,10 +84,8 @@ class Toy(Gate):
         "wobble 0.25",
     ),
     SOURCES: (
-        """class Toy(Source):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Source",
+        """
     def batches(self, stream, until, home):
         return [self.wobble]
 
@@ -106,10 +97,8 @@ class Toy(Gate):
         [0.25],
     ),
     LABELERS: (
-        """class Toy(Labeler):
-    kind: Literal["toy"] = "toy"
-    wobble: float = 0.5
-
+        "Labeler",
+        """
     def request(self, keys):
         return f"wobble {self.wobble}"
 """,
@@ -118,6 +107,13 @@ class Toy(Gate):
         "wobble 0.25",
     ),
 }
+
+
+def _toy(family, base=None):
+    return CLASS.format(base=base or TOYS[family][0]) + TOYS[family][1]
+
+
+FIELDS = {"kind": "toy", "wobble": 0.25}
 every_family = pytest.mark.parametrize("family", TOYS, ids=lambda f: f.noun)
 
 
@@ -158,7 +154,7 @@ def install(tmp_path, monkeypatch):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-strategies\nVersion: 1.0\n")
         lines = [f"{name} = {target}" for name, target in points.items()]
         (info / "entry_points.txt").write_text("\n".join([f"[{family.package}]", *lines]))
-        toy = HEAD.format(package=family.package) + TOYS[family][0]
+        toy = HEAD.format(package=family.package) + _toy(family)
         (site / "acme_toys.py").write_text(toy.replace('"toy"', '"acme"'))
         (site / "acme_broken.py").write_text("raise RuntimeError('no licence')\n")
         monkeypatch.syspath_prepend(str(site))
@@ -180,17 +176,13 @@ def _policy_with(flights_text, path, value):
     return yaml.safe_dump(data, sort_keys=False)
 
 
-def _fields(family):
-    return {"kind": "toy", "wobble": 0.25, **({"owner": "me"} if family is METRICS else {})}
-
-
 @every_family
 def test_one_new_file_is_a_new_strategy_in_registry_schema_and_policy(family, write, flights_text):
-    source, path, ask, answer = TOYS[family]
+    _, _, path, ask, answer = TOYS[family]
     assert "toy" not in family.kinds
-    write(family, "toy", source)
+    write(family, "toy", _toy(family))
     assert "toy" in family.kinds
-    policy = parse_policy(_policy_with(flights_text, path, _fields(family)), "flights.yaml").policy
+    policy = parse_policy(_policy_with(flights_text, path, FIELDS), "flights.yaml").policy
     found = policy
     for key in path:
         found = found[key] if isinstance(key, int) else getattr(found, key)
@@ -204,10 +196,10 @@ def test_one_new_file_is_a_new_strategy_in_registry_schema_and_policy(family, wr
 
 @every_family
 def test_new_strategys_fields_are_checked_with_a_suggestion(family, write, flights_text):
-    source, path, *_ = TOYS[family]
-    write(family, "toy", source)
-    fields = {**_fields(family), "wobbel": 1}
-    with pytest.raises(PolicyError, match="unknown field.*did you mean 'wobble'"):
+    path = TOYS[family][2]
+    write(family, "toy", _toy(family))
+    fields = {**FIELDS, "wobbel": 1}
+    with pytest.raises(PolicyError, match=r"unknown field.*did you mean 'wobble'"):
         parse_policy(_policy_with(flights_text, path, fields), "flights.yaml")
 
 
@@ -218,7 +210,7 @@ def test_unknown_kind_suggests_the_nearest(family):
         family.get(kind + "x")
     assert f"kind must name a {family.noun}" in caught.value.must
     assert f"did you mean {kind!r}?" in caught.value.remedy
-    with pytest.raises(UnknownKind, match=f"Do: Known kinds: .*{kind}"):
+    with pytest.raises(UnknownKind, match=rf"Do: Known kinds: .*{kind}"):
         family.get("zzzzzzzz")
 
 
@@ -254,7 +246,7 @@ def test_duplicate_kind_names_both_and_stops_only_the_policy(install, flights_te
         TRIGGERS.get("schedule")
     assert "'schedule' in continual.triggers.schedule and in acme_toys:Toy" in caught.value.got
     assert "rename or uninstall" in caught.value.remedy
-    with pytest.raises(PolicyError, match="field trigger.*acme_toys:Toy"):
+    with pytest.raises(PolicyError, match=r"field trigger.*acme_toys:Toy"):
         parse_policy(flights_text, "flights.yaml")
 
 
@@ -272,21 +264,20 @@ def test_a_broken_entry_point_is_an_error_of_the_policy_that_uses_it(install, fl
     install(TRIGGERS, acme=target)
     with pytest.raises(UnknownKind, match=words):
         TRIGGERS.get("acme")
-    text = _policy_with(flights_text, ("trigger",), {"kind": "acme"})
-    with pytest.raises(PolicyError, match=f"line \\d+, field trigger.kind = \"acme\": .*{words}"):
-        parse_policy(text, "flights.yaml")
+    with pytest.raises(PolicyError, match=f'line \d+, field trigger.kind = "acme": .*{words}'):
+        parse_policy(_policy_with(flights_text, ("trigger",), {"kind": "acme"}), "flights.yaml")
     assert parse_policy(flights_text, "flights.yaml").policy.trigger.kind == "any_of"
 
 
 def test_a_strategy_of_another_family_is_refused(write):
-    write(TRIGGERS, "toy", TOYS[TRIGGERS][0].replace("(Trigger)", "(Strategy)"))
-    with pytest.raises(UnknownKind, match="exactly one trigger class.*0"):
+    write(TRIGGERS, "toy", _toy(TRIGGERS, "Strategy"))
+    with pytest.raises(UnknownKind, match=r"exactly one trigger class.*0"):
         TRIGGERS.get("toy")
 
 
 def test_two_strategies_in_one_file_are_refused(write):
-    write(TRIGGERS, "toy", TOYS[TRIGGERS][0] + "\n\nclass Second(Toy):\n    pass\n")
-    with pytest.raises(UnknownKind, match="exactly one trigger class.*2.*toy.py"):
+    write(TRIGGERS, "toy", _toy(TRIGGERS) + "\n\nclass Second(Toy):\n    pass\n")
+    with pytest.raises(UnknownKind, match=r"exactly one trigger class.*2.*toy.py"):
         TRIGGERS.get("toy")
 
 

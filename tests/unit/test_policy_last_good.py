@@ -57,7 +57,7 @@ def test_s50_last_good_is_the_latest_that_a_run_used(desk):
 def test_s50_without_a_last_good_policy_the_error_is_raised(desk):
     shelf, edit = desk
     edit(BAD)
-    with pytest.raises(PolicyError, match="every_dayz"):
+    with pytest.raises(PolicyError, match=r"every_dayz"):
         shelf.in_force("flights")
 
 
@@ -86,16 +86,16 @@ def test_s51_a_run_sees_its_own_snapshot_whatever_happens_to_the_file(desk):
 def test_s51_a_snapshot_that_is_gone_or_changed_is_an_error_not_another_policy(desk):
     shelf, _ = desk
     started = shelf.snapshot("flights").loaded
-    with pytest.raises(PolicyError, match="clear the whole run"):
+    with pytest.raises(PolicyError, match=r"clear the whole run"):
         shelf.by_hash("flights", "0" * 16)
     snapshot = shelf.root / "flights" / f"{started.hash}.yaml"
     snapshot.write_text(started.text.replace("every_days: 28", "every_days: 7"), encoding="utf-8")
-    with pytest.raises(PolicyError, match="now means [0-9a-f]{16}.*clear the whole run"):
+    with pytest.raises(PolicyError, match=r"now means [0-9a-f]{16}.*clear the whole run"):
         shelf.by_hash("flights", started.hash)
 
 
 def test_reading_writes_nothing_and_an_equal_snapshot_is_left_alone(desk):
-    shelf, edit = desk
+    shelf, _ = desk
     shelf.in_force("flights")
     assert not shelf.root.exists()
     shelf.snapshot("flights")
@@ -119,7 +119,7 @@ def test_a_last_good_that_this_release_cannot_read_counts_as_none(desk):
     loaded = shelf.snapshot("flights").loaded
     (shelf.root / "flights" / f"{loaded.hash}.yaml").write_text("application: flights\nsomething_old: 1\n")
     edit(BAD)
-    with pytest.raises(PolicyError, match="every_dayz"):
+    with pytest.raises(PolicyError, match=r"every_dayz"):
         shelf.in_force("flights")
 
 

@@ -31,23 +31,31 @@ def test_the_policy_that_ships_is_valid(repository):
 
 #: what a person did -> (text before, text after, field, words of the problem, words of the remedy)
 EDITS = {
-    "s50_field_typo": ("owner: flight-operations\nschedule", "ownr: me\nschedule", "ownr", 'unknown field|= "me"', "mean 'owner'"),
-    "s50_section_field_typo": ("min_rows: 5000", "min_row: 5000", "window.min_row", "unknown field|= 5000", "mean 'min_rows'"),
+    "s50_field_typo": ("owner: flight-operations\nschedule", "ownr: me\nschedule",
+        "ownr", 'unknown field|= "me"', "mean 'owner'"),
+    "s50_section_field_typo": ("min_rows: 5000", "min_row: 5000",
+        "window.min_row", "unknown field|= 5000", "mean 'min_rows'"),
     "s50_strategy_field_typo": ("margin: 0.02", "margn: 0.02", "metrics.0.margn", "unknown field", "mean 'margin'"),
-    "s50_nested_typo": ("every_days: 28", "every_dayz: 28", "trigger.triggers.0.every_dayz", "unknown", "mean 'every_days'"),
+    "s50_nested_typo": ("every_days: 28", "every_dayz: 28",
+        "trigger.triggers.0.every_dayz", "unknown", "mean 'every_days'"),
     "s50_step_typo": ("params: {max", "parms: {max", "trainers.0.steps.1.parms", "unknown field", "mean 'params'"),
     "s50_slice_typo": ("where: plane_age", "were: plane_age", "slices.0.were", "unknown field", "mean 'where'"),
     "s16_metric_typo": ("kind: roc_auc", "kind: roc_acu", "metrics.0.kind", '"roc_acu"', "did you mean 'roc_auc'"),
     "s50_sampler_typo": ("kind: uncertainty", "kind: uncertain", "sampler.kind", '"uncertain"', "mean 'uncertainty'"),
-    "s50_nested_kind_typo": ("{kind: label_volume", "{kind: label_volum", "trigger.triggers.1.kind", "label_volum", "label_volume"),
+    "s50_nested_kind_typo": ("{kind: label_volume", "{kind: label_volum",
+        "trigger.triggers.1.kind", "label_volum", "label_volume"),
     "s50_kind_is_a_list": ("kind: any_of", "kind: [any_of]", "trigger.kind", "any_of", "any_of"),
-    "s50_kind_missing": ("{kind: schedule, every_days: 28}", "{every_days: 28}", "trigger.triggers.0", "with a 'kind'", "correct"),
-    "s50_strategy_is_text": ("{kind: schedule, every_days: 28}", "schedule", "trigger.triggers.0", "mapping", "correct"),
+    "s50_kind_missing": ("{kind: schedule, every_days: 28}", "{every_days: 28}",
+        "trigger.triggers.0", "with a 'kind'", "correct"),
+    "s50_strategy_is_text": ("{kind: schedule, every_days: 28}", "schedule",
+        "trigger.triggers.0", "mapping", "correct"),
     "s50_wrong_type": ("max_hole: 7d\n", "max_hole: [7d]\n", "window.max_hole", "such as '36h'", "correct"),
-    "s50_nested_wrong_type": ("every_days: 28", "every_days: soon", "trigger.triggers.0.every_days", '"soon"', "correct"),
+    "s50_nested_wrong_type": ("every_days: 28", "every_days: soon",
+        "trigger.triggers.0.every_days", '"soon"', "correct"),
     "s50_null": ("owner: customer-care", "owner:", "metrics.1.owner", "= null", "correct"),
     "s50_not_finite": ("margin: 0.02", "margin: .nan", "metrics.0.margin", "finite", "correct"),
-    "s50_endless_interval": ("every_days: 28", "every_days: .inf", "trigger.triggers.0.every_days", "finite", "correct"),
+    "s50_endless_interval": ("every_days: 28", "every_days: .inf",
+        "trigger.triggers.0.every_days", "finite", "correct"),
     "s50_outside_choices": ("mode: auto", "mode: maybe", "promotion.mode", '"maybe"|approve', "correct"),
     "s50_bad_duration": ("lag: 36h", "lag: 36 hours", "label.lag", '"36 hours"|such as', "correct label.lag"),
     "s50_no_judging_window": ("evaluation: 28d", "evaluation: 0d", "window.evaluation", "greater than 0", "correct"),
@@ -56,8 +64,10 @@ EDITS = {
     "s50_cron_range": ('"@daily"', '"61 * * * *"', "schedule", "cron expression", "correct schedule"),
     "s50_seed_out_of_range": ("seed: 0", "seed: 4294967296", "seed", "4294967295", "correct seed"),
     "s50_ends_before_start": ("end: 2014", "end: 2012", "active.end", "after active.start", "correct"),
-    "s50_bad_application": ("application: flights", "application: Flights!", "application", "pattern", "correct application"),
-    "s61_predicate": ("plane_age <= 1", "plane_age = (SELECT 1)", "slices.0.where", "Subquery is not allowed", "rewrite"),
+    "s50_bad_application": ("application: flights", "application: Flights!",
+        "application", "pattern", "correct application"),
+    "s61_predicate": ("plane_age <= 1", "plane_age = (SELECT 1)",
+        "slices.0.where", "Subquery is not allowed", "rewrite"),
     "s61_long_predicate": ("plane_age <= 1", "a = 1 OR " * 11_112, "slices.0.where", "100007 characters", "rewrite"),
     "s50_predicate_column": ("plane_age <= 1", "plane_ag <= 1", "slices.0.where", "'plane_ag' is neither", "correct"),
     "s50_slice_column": ("by: carrier", "by: carier", "slices.1.by", "did you mean 'carrier'", "correct"),
@@ -66,17 +76,26 @@ EDITS = {
     "s50_own_parent": ("tier: critical", "parent: new_aircraft", "slices.0.parent", "leads back to itself", "correct"),
     "s50_metric_twice": ("kind: log_loss", "kind: brier", "metrics.2", "'brier' is listed 2 times", "correct"),
     "s50_tag_twice": ("[departure_block]", "[departure_block, departure_block]", "tags.1", "listed 2 times", "correct"),
+    "s50_reserved_tag": ("[departure_block]", "[departure_block, prediction]",
+        "tags.1", "a column of the log itself", "correct"),
+    "s50_reserved_feature": ("numeric: [minute_of_day", "numeric: [known_at, minute_of_day",
+        "features.numeric.0", "a column of the log itself", "correct"),
     "s50_feature_twice": ("numeric: [minute", "numeric: [origin, minute", "features", "twice: ['origin']", "correct"),
-    "s50_two_primaries": ("priority: guardrail", "priority: primary", "metrics.1.priority", "'roc_auc' already is", "correct"),
+    "s50_two_primaries": ("priority: guardrail", "priority: primary",
+        "metrics.1.priority", "'roc_auc' already is", "correct"),
     "s50_no_primary": ("priority: primary", "priority: report", "metrics", "got none", "correct"),
     "s27_no_floor": ("    floor: 0.60", "    # no floor", "metrics.0.floor", "the first model must earn it", "correct"),
-    "s50_expectation_name": ("expect_column_values_to_be_in_set: {column: origin", "column_in_set: {column: origin", "expectations.predictions.2", "must be one 'expect_", "correct"),
-    "s50_expectation_severity": ("severity: row", "severity: low", "expectations.predictions.7.severity", '"low"', "correct"),
-    "s50_row_severity_of_a_batch_check": ("max_value: 5000}", "max_value: 5000}\n      severity: row", "expectations.predictions.0", "judges the batch as a whole", "correct"),
+    "s50_expectation_name": ("expect_column_values_to_be_in_set: {column: origin", "column_in_set: {column: origin",
+        "expectations.predictions.2", "must be one 'expect_", "correct"),
+    "s50_expectation_severity": ("severity: row", "severity: low",
+        "expectations.predictions.7.severity", '"low"', "correct"),
+    "s50_row_severity_of_a_batch_check": ("max_value: 5000}", "max_value: 5000}\n      severity: row",
+        "expectations.predictions.0", "judges the batch as a whole", "correct"),
     "s50_no_metrics": ("\nmonitor:", "\nmetric_: []\nmonitor:", "metric_", "unknown field", "mean 'metrics'"),
     "s61_script_name": ("name: new_aircraft", "name: <script>", "slices.0.name", "pattern", "correct"),
-    "s61_code_in_a_step": ("sklearn.ensemble.Hist", "os.system('id')#Hist", "trainers.0.steps.1.use", "pattern", "correct"),
-}  # fmt: skip  # noqa: E501 - a table
+    "s61_code_in_a_step": ("sklearn.ensemble.Hist", "os.system('id')#Hist",
+        "trainers.0.steps.1.use", "pattern", "correct"),
+}  # fmt: skip
 
 
 #: Fields whose line is not that of the edit: what is missing or wrong as a whole stands elsewhere.
@@ -165,7 +184,10 @@ def test_text_that_is_no_yaml_names_the_line(flights_text, case):
     assert remedy in problem.remedy
 
 
-@pytest.mark.parametrize(("text", "found"), [("", "nothing"), ("# only a comment\n", "nothing"), ("- a\n", "a list"), ("x", "a single value")])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", "nothing"), ("# only a comment\n", "nothing"), ("- a\n", "a list"), ("x", "a single value")],
+)
 def test_a_file_that_is_no_mapping(text, found):
     problem = _problem(text)
     assert f"line 1: {found}" in problem.got
@@ -187,9 +209,9 @@ def test_file_not_utf8_and_file_missing(tmp_path, flights_text):
     path = tmp_path / "flights.yaml"
     path.write_bytes(flights_text.replace("Late arrivals", "Verspätung").encode("latin-1"))
     line = _line(flights_text, "Late arrivals")
-    with pytest.raises(PolicyError, match=f"line {line}: .*save the file as UTF-8"):
+    with pytest.raises(PolicyError, match=rf"line {line}: .*save the file as UTF-8"):
         load_policy(path)
-    with pytest.raises(PolicyError, match="No such file.*check the path"):
+    with pytest.raises(PolicyError, match=r"No such file.*check the path"):
         load_policy(tmp_path / "gone.yaml")
 
 

@@ -29,7 +29,9 @@ def _evidence(days=None, labels=0, has_champion=True, as_of=NOW):
 
 
 @pytest.mark.parametrize("kind", TRIGGERS.kinds)
-@pytest.mark.parametrize("evidence", [_evidence(), _evidence(0), _evidence(400, 10**9), _evidence(-3), _evidence(1, 0, False)])
+@pytest.mark.parametrize(
+    "evidence", [_evidence(), _evidence(0), _evidence(400, 10**9), _evidence(-3), _evidence(1, 0, False)]
+)
 def test_every_trigger_decides_on_any_evidence_purely_with_a_reason(kind, evidence):
     trigger = TRIGGERS.build({"kind": kind, **EXAMPLES.get(kind, {})})
     before = canonical_json(evidence)

@@ -5,18 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule, WeightRule
 
 from continual.airflow.operator import FlowOperator
 from continual.policy.models import Policy
 
+SOME = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 AS_OF = Param(
     None,
     type=["null", "string"],
     format="date-time",
     title="As of",
-    description="Instant of knowledge: only rows and labels known by then are used. Empty: the end of the run's interval.",
+    description="Only rows and labels known by then are used. Empty: the end of the run's interval, or now.",
 )
+LEAVE = Param(
+    None,
+    type=["null", "string"],
+    title="Version to leave",
+    description="Nothing happens when it is not the champion any more. Empty: the present champion.",
+)
+TO = Param(None, type=["null", "string"], title="To version", description="Empty: the last known good one.")
 REASON = Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger.")
 
 
@@ -39,6 +47,7 @@ def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, P
     return DAG(
         dag_id=f"{policy.application}.{name}",
         schedule=schedule,
+        description=doc,
         start_date=policy.active.start,
         end_date=policy.active.end if name == "ingest" else None,
         catchup=False,
@@ -58,10 +67,13 @@ def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, P
 def _ingest(policy: Policy, assets: Assets) -> DAG:
     schedule = CronDataIntervalTimetable(policy.schedule, timezone="UTC")
     doc = "Takes new batches in: Great Expectations, then the prediction log or the quarantine."
+    # Runs of a backfill share what was delivered: one at a time each, and a begun run before a new one, so that they
+    # neither judge a batch ten times nor take each other's staged rows
+    in_turn: dict[str, Any] = {"max_active_tis_per_dag": 1, "weight_rule": WeightRule.UPSTREAM}
     with _dag(policy, "ingest", schedule, doc) as dag:
-        validate = _task(policy, "validate")
-        append = _task(policy, "append", {"validated": validate.output, **_pinned(validate)})
-        _task(policy, "publish", {"validated": validate.output, **_pinned(append)}, emits=assets.log)
+        validate = _task(policy, "validate", **in_turn)
+        append = _task(policy, "append", {"validated": validate.output, **_pinned(validate)}, **in_turn)
+        _task(policy, "publish", {"validated": validate.output, **_pinned(append)}, emits=assets.log, **in_turn)
     return dag
 
 
@@ -75,7 +87,7 @@ def _monitor(policy: Policy, assets: Assets) -> DAG:
 
 
 def _retrain(policy: Policy, assets: Assets) -> DAG:
-    doc = "Curates a dataset, trains candidates, judges the best against the champion on every slice, promotes it or not."
+    doc = "Trains candidates on a curated dataset, judges the best against the champion on every slice, promotes it or not."
     form = {"as_of": AS_OF, "reason": REASON}
     with _dag(policy, "retrain", [assets.retrain_due], doc, form) as dag:
         curate = _task(policy, "curate")
@@ -84,10 +96,15 @@ def _retrain(policy: Policy, assets: Assets) -> DAG:
             policy,
             "evaluate",
             {"trained": train.output, **_pinned(curate)},
-            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # a quarantined trainer skips, a failing one fails the run
+            trigger_rule=SOME,  # a quarantined trainer skips, a failing one fails the run
         )
         judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)})
-        promote = _task(policy, "promote", {"judged": judge.output, **_pinned(judge)})
+        promote = _task(
+            policy,
+            "promote",
+            {"judged": judge.output, **_pinned(judge)},
+            trigger_rule=SOME,  # also when nobody was asked: it says itself why it does nothing
+        )
         _task(policy, "verify", _pinned(promote))
         if policy.promotion.mode == "approve":
             judge >> _approval(policy, judge) >> promote
@@ -125,8 +142,8 @@ def _approval(policy: Policy, judge: FlowOperator) -> Any:
 
 def _rollback(policy: Policy, assets: Assets) -> DAG:
     doc = "Back to the last known good version; the bad one and its lineage are quarantined."
-    to = Param(None, type=["null", "string"], title="To version", description="Empty: the last known good one.")
-    with _dag(policy, "rollback", [assets.alarm], doc, {"to": to, "reason": REASON, "as_of": AS_OF}) as dag:
+    form = {"leave": LEAVE, "to": TO, "reason": REASON, "as_of": AS_OF}
+    with _dag(policy, "rollback", [assets.alarm], doc, form) as dag:
         roll_back = _task(policy, "roll_back")
         _task(policy, "verify", _pinned(roll_back))
     return dag

@@ -56,12 +56,13 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Any) -> dict[str, Any]:
         ti = context["ti"]
+        self.version = _version_in(self.inputs)
         try:
             data = self._run(context)
         except ContinualError as error:
             ti.xcom_push("reason", str(error))
             raise _airflow_error(error) from error
-        self.version = data.get("version")
+        self.version = data.get("version") or self.version
         if self.emits and data.get("event"):
             alias = AssetAlias(name=f"{self.application}.{self.flow}")
             context["outlet_events"][alias].add(self.emits, extra=data["event"])
@@ -83,6 +84,12 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     def _progress(self, done: int, total: int, name: str) -> None:
         if done == total or done % max(1, total // 20) == 0:
             self.log.info("%d of %d (%.0f%%) %s", done, total, 100 * done / total, name)
+
+
+def _version_in(inputs: dict[str, Any]) -> str | None:
+    """The version an earlier task was about, so that a task that skips or fails links to it, too."""
+    found = [v["version"] for v in inputs.values() if isinstance(v, dict) and v.get("version")]
+    return str(found[0]) if found else None
 
 
 def _airflow_error(error: ContinualError) -> Exception:

@@ -30,7 +30,8 @@ def raise_config_errors() -> None:
     PolicyError: all invalid policy files, with what is in force instead.
     """
     shelf = _shelf()
-    problems, remedies = [], []
+    problems = [f"{name}: policy files end in .yaml" for name in shelf.strays()]
+    remedies = [f"rename {name}" for name in shelf.strays()]
     for application in shelf.applications():
         try:
             problem = shelf.in_force(application).problem

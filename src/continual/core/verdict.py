@@ -12,6 +12,8 @@ OVERALL = "overall"
 
 
 class Answer(StrEnum):
+    """What a gate says; a tie is `reject`: the champion stays."""
+
     PROMOTE = "promote"
     REJECT = "reject"
     NEED_LABELS = "need_labels"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -83,7 +83,9 @@ def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
             f"{len(pool):,} in {window}.",
             "wait for labels, widen window.length or lower window.min_rows.",
         )
-    times = np.sort(np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")])
+    times = np.sort(
+        np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")]
+    )
     hole = np.diff(np.r_[times, np.datetime64(window.end.replace(tzinfo=None))])
     widest = int(hole.argmax())
     if hole[widest] > np.timedelta64(policy.max_hole):
@@ -119,4 +121,3 @@ def _store(
         seed=ws.policy.seed,
     )
     return ws.datasets.save(spec, rows)
-

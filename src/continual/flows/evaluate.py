@@ -71,9 +71,7 @@ def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
     return min(candidates, key=rank)
 
 
-def _measure(
-    ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str
-) -> Any:
+def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str) -> Any:
     frame = ws.log.read_labelled(window, as_of)
     trained = training_rows(ws, chosen.version, champion)
     kept = unseen(frame, trained)
@@ -94,15 +92,14 @@ def _measure(
     _write(ws, evidence, window, as_of, key)
     reason = (
         f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(kept):,} rows of "
-        f"{window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was trained on them"
+        f"{window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was trained "
+        "on them"
     )
     record = {"gate": evidence.as_dict(), "slices": [s.as_dict() for s in slices]}
     return ws.ledger.append("evaluation", key, as_of, reason, record, ws.loaded.hash, ws.run)
 
 
-def _slices(
-    ws: Workspace, trained: Sequence[pd.DataFrame], kept: pd.DataFrame
-) -> tuple[list[Slice], list[Slice]]:
+def _slices(ws: Workspace, trained: Sequence[pd.DataFrame], kept: pd.DataFrame) -> tuple[list[Slice], list[Slice]]:
     """All slices over training and judging rows, and those the gate must see.
 
     A value that stopped coming is still judged, with no rows (s17, s19). A slice without a row in either (the
@@ -163,5 +160,5 @@ def slice_metrics(evidence: Sequence[SliceEvidence]) -> dict[str, float]:
 
 def _metric_name(name: str) -> str:
     """MLflow allows letters, digits, _ - . : / and spaces; a name it would refuse also keeps its digest."""
-    safe = "".join(c if c.isalnum() and c.isascii() or c in "_-. " else ":" if c == "=" else "_" for c in name)
+    safe = "".join(c if (c.isalnum() and c.isascii()) or c in "_-. " else ":" if c == "=" else "_" for c in name)
     return safe if safe.replace(":", "=") == name else f"{safe}_{digest(name)[:6]}"

@@ -132,9 +132,7 @@ def _append_stream(ws: Workspace, stream: Stream, batches: Sequence[dict[str, st
     return counts
 
 
-def _staged(
-    ws: Workspace, stream: Stream, batches: Sequence[dict[str, str]], staging: Staging
-) -> list[dict[str, str]]:
+def _staged(ws: Workspace, stream: Stream, batches: Sequence[dict[str, str]], staging: Staging) -> list[dict[str, str]]:
     """The batches that are not recorded yet, in the order of their ids.
 
     Raises

@@ -44,7 +44,9 @@ def measure_live(ws: Workspace, window: Window, as_of: datetime) -> Outcome:
     occasion = Occasion("monitor", days, as_of, "")
     written = ws.evaluations.write(evaluations(evidence, {"candidate": reign.version}, occasion))
     overall = "; ".join(_shown(m.metric, m.candidate) for m in evidence[0].metrics)
-    return Outcome(f"version {reign.version} in {days}: {overall}; {written:,} evaluations over {len(slices)} slices", {})
+    return Outcome(
+        f"version {reign.version} in {days}: {overall}; {written:,} evaluations over {len(slices)} slices", {}
+    )
 
 
 def watch(ws: Workspace, as_of: datetime) -> Outcome:

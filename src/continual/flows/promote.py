@@ -54,7 +54,9 @@ def promote(ws: Workspace, verdict_key: str) -> Outcome:
 def _verdict(ws: Workspace, key: str) -> Entry:
     verdict = ws.ledger.get(key)
     if verdict is None or verdict.kind != "verdict":
-        raise PromotionRefused("Only a verdict in the ledger promotes.", f"no verdict {key!r}.", "clear the judge task.")
+        raise PromotionRefused(
+            "Only a verdict in the ledger promotes.", f"no verdict {key!r}.", "clear the judge task."
+        )
     return verdict
 
 

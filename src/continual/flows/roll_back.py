@@ -130,7 +130,8 @@ def _good_before(ws: Workspace, exclude: set[str]) -> str | None:
 
 
 def request_for(ws: Workspace, event: dict[str, Any], form: dict[str, Any]) -> RollbackRequest:
-    """A request from an alarm's asset event, else from the trigger form (about the present champion).
+    """A request from an alarm's asset event, else from the trigger form. Without a version to leave in the form it is
+    about the present champion, or, when this run began before and is cleared or tried again, about the one it left.
 
     Raises
     ------
@@ -142,4 +143,14 @@ def request_for(ws: Workspace, event: dict[str, Any], form: dict[str, Any]) -> R
     if current is None:
         raise Skipped("There must be a champion to roll back.", "none.", "nothing.")
     to = str(form["to"]) if form.get("to") else None
-    return RollbackRequest(current.version, str(form.get("reason") or "asked for by hand"), to)
+    leave = form.get("leave") or _begun_by(ws) or current.version
+    return RollbackRequest(str(leave), str(form.get("reason") or "asked for by hand"), to)
+
+
+def _begun_by(ws: Workspace) -> str | None:
+    """The version this very run began to leave; people at a prompt are not one run."""
+    if ws.run == "cli":
+        return None
+    intents = ws.ledger.entries(kind="intent", newest_first=True)
+    own = (e.evidence["expected"] for e in intents if e.run == ws.run and e.evidence["kind"] == "rollback")
+    return next(own, None)

@@ -125,7 +125,9 @@ def _fit(ws: Workspace, job: _Job, rows: pd.DataFrame) -> Any:
         return model.fit(rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float))
     except Exception as error:  # any failure of foreign feature code
         raise PolicyError(
-            f"Trainer {job.trainer.name!r} must fit.", f"{type(error).__name__}: {error}.", "correct its steps or params."
+            f"Trainer {job.trainer.name!r} must fit.",
+            f"{type(error).__name__}: {error}.",
+            "correct its steps or params.",
         ) from error
 
 
@@ -137,7 +139,7 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
     ordered = rows.sort_values(["event_time", "record_key"])
     cut = ordered["event_time"].quantile(1 - VALIDATION_SHARE)
     past, later = ordered[ordered["event_time"] < cut], ordered[ordered["event_time"] >= cut]
-    if past.empty or later.empty or past["label"].nunique() < 2:  # noqa: PLR2004 - one class cannot be fitted
+    if past.empty or later.empty or past["label"].nunique() < 2:
         return None
     scores = score(_fit(ws, job, past), later, ws.policy.features.all)
     everything = np.ones(len(later), dtype=bool)

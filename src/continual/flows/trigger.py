@@ -17,12 +17,30 @@ def decide(ws: Workspace, as_of: datetime, alarmed: bool) -> Outcome:
     """
     as_of = utc(as_of)
     evidence = _evidence(ws, as_of)
+    settled = _settled_later(ws, evidence)
+    if settled is not None:
+        return Outcome(settled, {"retrain": False, "cause": settled})
     decision = _guard(ws, as_of, alarmed) or ws.policy.trigger.decide(evidence)
-    key = f"trigger:{as_of.isoformat()}:{ws.loaded.hash}:{evidence.last_retrain}"
+    key = _key(ws, as_of, evidence.last_retrain)
     word = "retrain" if decision.retrain else "no retrain"
     record = {"evidence": evidence.as_dict(), "retrain": decision.retrain}
     entry = ws.ledger.append("trigger", key, as_of, f"{word}: {decision.reason}", record, ws.loaded.hash, ws.run)
     return Outcome(entry.reason, {"retrain": bool(entry.evidence["retrain"]), "cause": decision.reason})
+
+
+def _key(ws: Workspace, as_of: datetime, last_retrain: datetime | None) -> str:
+    return f"trigger:{as_of.isoformat()}:{ws.loaded.hash}:{last_retrain}"
+
+
+def _settled_later(ws: Workspace, evidence: TriggerEvidence) -> str | None:
+    """'no retrain' at a later instant since the same last retrain holds for this one: a backfill that runs again
+    decides nothing anew."""
+    last = ws.ledger.last("trigger")
+    if last is None or last.as_of <= evidence.as_of or last.evidence["retrain"]:
+        return None
+    if last.key != _key(ws, last.as_of, evidence.last_retrain):
+        return None
+    return f"no retrain: decided as of {last.as_of:%Y-%m-%d %H:%M} already: {last.reason}"
 
 
 def _guard(ws: Workspace, as_of: datetime, alarmed: bool) -> Decision | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from continual.errors import BatchError
@@ -13,10 +13,13 @@ from continual.flows.log_rows import log_table
 from continual.flows.quarantine import set_aside
 from continual.flows.staging import Staging
 from continual.flows.workspace import Workspace
+from continual.policy.models import Policy
 from continual.sources.base import BatchRef
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from continual.sources.base import Stream
 
 
 def content_of(ref: BatchRef) -> str:
@@ -43,12 +46,20 @@ def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str
 
 
 def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime) -> ValidationOutcome:
-    features, suites = ws.policy.features, ws.policy.expectations
-    if ref.stream == "labels":
-        return validate(frame, suites.labels, ref.name, check_labels(frame, as_of, ref.date))
-    texts = [c for c in ws.policy.columns if c not in features.numeric and c not in features.extra]
-    columns = kinds_of([*features.numeric, *features.extra], texts)
-    return validate(frame, suites.predictions, ref.name, check_predictions(frame, as_of, columns, ref.date))
+    suites = ws.policy.expectations
+    suite = suites.labels if ref.stream == "labels" else suites.predictions
+    return validate(frame, suite, ref.name, check_schema(ws.policy, ref.stream, frame, as_of, ref.date))
+
+
+def check_schema(
+    policy: Policy, stream: Stream, frame: pd.DataFrame, as_of: datetime, day: date | None = None
+) -> ValidationOutcome:
+    """Whether rows can become rows of the log at all, before any expectation. day: the UTC day they came for."""
+    features = policy.features
+    if stream == "labels":
+        return check_labels(frame, as_of, day)
+    texts = [c for c in policy.columns if c not in features.numeric and c not in features.extra]
+    return check_predictions(frame, as_of, kinds_of([*features.numeric, *features.extra], texts), day)
 
 
 def _accept(

@@ -19,6 +19,8 @@ METRICS = Family("metric", "continual.metrics")
 
 
 class Task(StrEnum):
+    """Kind of label a metric applies to."""
+
     BINARY = "binary"
 
 

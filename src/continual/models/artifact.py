@@ -68,22 +68,24 @@ def load_model(uri: str, model_uri: str, trusted: tuple[str, ...]) -> Any:
     """
     import mlflow
     import skops.io
-    from mlflow.exceptions import MlflowException
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         mlflow.set_tracking_uri(uri)  # `models:/` is looked up there, whatever the process was started with
         with TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, tracking_uri=uri, dst_path=folder)
             return skops.io.load(_model_file(Path(path)), trusted=list(trusted))
-    except (MlflowException, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
+    except UntrustedTypesFoundException as error:
         raise ModelUnavailable(
-            f"{model_uri} must load.", f"{type(error).__name__}: {str(error)[:300]}.", "repair MLflow or the artifact, or use another version."
-        ) from error
-    except Exception as error:  # skops raises its own types for untrusted or damaged files
-        raise ModelUnavailable(
-            f"{model_uri} must load with trusted types only.",
-            f"{type(error).__name__}: {str(error)[:300]}.",
+            f"{model_uri} must hold trusted types only.",
+            f"{str(error)[:300]}.",
             "if the types are yours, add them to the trainer's `trusted` list and retrain; else treat it as an attack.",
+        ) from error
+    except Exception as error:  # MLflow, disk or a damaged file, from which skops lets errors of any kind through
+        raise ModelUnavailable(
+            f"{model_uri} must load.",
+            f"{type(error).__name__}: {str(error)[:300]}.",
+            "repair MLflow or the artifact, or use another version.",
         ) from error
 
 
@@ -119,7 +121,9 @@ def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
         out = np.asarray(model.predict_proba(frame[names]), dtype=float)[:, 1]
     except Exception as error:  # any failure of foreign feature code
         raise ModelUnavailable(
-            "The model must score today's rows.", f"{type(error).__name__}: {str(error)[:300]}.", "keep the other version."
+            "The model must score today's rows.",
+            f"{type(error).__name__}: {str(error)[:300]}.",
+            "keep the other version.",
         ) from error
     if not np.all(np.isfinite(out)) or out.min() < 0 or out.max() > 1:
         raise ModelUnavailable("Scores must be in [0, 1].", f"[{out.min()}, {out.max()}].", "keep the other version.")

@@ -48,7 +48,9 @@ def _instance(step: Step, given: dict[str, Any], trainer: str) -> Any:
         return target(**defaults, **step.params)
     except (TypeError, ValueError) as error:
         raise PolicyError(
-            f"Trainer {trainer!r}: step {step.use} must accept its params.", f"{error}.", "correct trainers.steps.params."
+            f"Trainer {trainer!r}: step {step.use} must accept its params.",
+            f"{error}.",
+            "correct trainers.steps.params.",
         ) from error
 
 

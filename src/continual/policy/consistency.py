@@ -12,13 +12,18 @@ from continual.core.verdict import OVERALL
 if TYPE_CHECKING:
     from continual.policy.models import Policy
 
+#: Columns every row of the log has, or gets when it is read.
+RESERVED = frozenset(
+    {"record_key", "event_time", "known_at", "model_version", "prediction", "batch_id", "row_hash"}
+    | {"label", "label_known_at", "probability"}
+)
 #: Path of the field and the sentence that says what is wrong with it.
 Problem = tuple[tuple[str | int, ...], str]
 
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _tasks, _slice_columns, _parents, _repeated)
+    checks = (_active, _primary, _tasks, _reserved, _slice_columns, _parents, _repeated)
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -43,6 +48,19 @@ def _tasks(policy: Policy) -> Iterator[Problem]:
     for i, metric in enumerate(policy.metrics):
         if policy.label.task not in metric.tasks:
             yield ("metrics", i, "kind"), f"does not apply to label.task {policy.label.task.value!r}"
+
+
+def _reserved(policy: Policy) -> Iterator[Problem]:
+    listed = {
+        ("features", "categorical"): policy.features.categorical,
+        ("features", "numeric"): policy.features.numeric,
+        ("features", "extra"): policy.features.extra,
+        ("tags",): policy.tags,
+    }
+    for path, names in listed.items():
+        for i, name in enumerate(names):
+            if name in RESERVED:
+                yield (*path, i), f"{name!r} is a column of the log itself; deliver and list it under another name"
 
 
 def _slice_columns(policy: Policy) -> Iterator[Problem]:

@@ -28,6 +28,10 @@ class PolicyShelf:
         """Names of all policy files."""
         return sorted(p.stem for p in self.configs.glob("*.yaml") if not p.name.startswith("."))
 
+    def strays(self) -> list[str]:
+        """Files that look like policies and are not read: only `<application>.yaml` is."""
+        return sorted(p.name for p in self.configs.glob("*.yml"))
+
     def in_force(self, application: str) -> PolicyInForce:
         """Read without writing (DAG-parse time).
 

@@ -213,14 +213,3 @@ lock = Table(
     c("token", Integer(), "Fencing token, grows with every acquisition."),
     comment="The lease: one writer per application.",
 )
-
-recipe_quarantine = Table(
-    "recipe_quarantine",
-    metadata,
-    c("app", Id, APP, key=True),
-    c("recipe_hash", Id, "Lineage that must not be promoted again.", key=True),
-    c("reason", Words, "Why."),
-    c("decision_key", String(255), "Key of the decision in the ledger."),
-    c("released_at", Instant, "as_of of the release; null = in force.", null=True),
-    comment="Lineages excluded from promotion until released.",
-)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from continual.core.window import Window, utc
+from continual.core.window import Window
 from continual.errors import StoreError
 from continual.stores.clock import Clock, wall_clock
 
@@ -94,7 +93,23 @@ class VersionStore:
         """
         self._set(version, "quarantined", reason, only=tuple(s for s in STATES if s != "champion"))
 
-    def _set(self, version: str, state: str, reason: str | None, only: tuple[str, ...]) -> None:
+    def release(self, version: str, reason: str) -> None:
+        """A quarantined version becomes a retired one: it blocks its lineage no longer.
+
+        Raises
+        ------
+        StoreError: the version is unknown or not quarantined.
+        """
+        self._set(version, "retired", reason, only=("quarantined",), remedy="name a quarantined version.")
+
+    def _set(
+        self,
+        version: str,
+        state: str,
+        reason: str | None,
+        only: tuple[str, ...],
+        remedy: str = "promote or roll back to another version first.",
+    ) -> None:
         from continual.stores.tables import model_version as table
 
         one = (table.c.app == self.app, table.c.version == version)
@@ -105,7 +120,7 @@ class VersionStore:
         raise StoreError(
             f"Version {version} of {self.app} must be one of {', '.join(only)} to become {state}.",
             f"it is {self.get(version).state}.",
-            "promote or roll back to another version first.",
+            remedy,
         )
 
     def blocked(self, recipe_hash: str, trained: Window) -> str | None:
@@ -115,38 +130,6 @@ class VersionStore:
             if found.trained is not None and found.trained.overlaps(trained):
                 return f"version {found.version}, trained on {found.trained}: {found.reason}"
         return None
-
-    def quarantine_recipe(self, recipe_hash: str, reason: str, decision_key: str) -> None:
-        """Exclude a lineage from promotion until released; once more after a release puts it back in force."""
-        from continual.stores.rows import upsert
-        from continual.stores.tables import recipe_quarantine
-
-        row = {
-            "app": self.app,
-            "recipe_hash": recipe_hash,
-            "reason": reason,
-            "decision_key": decision_key,
-            "released_at": None,
-        }
-        with self.db.write() as connection:
-            upsert(connection, recipe_quarantine, [row])
-
-    def release_recipe(self, recipe_hash: str, as_of: datetime) -> None:
-        """Allow a lineage again; the row stays, with the instant of its release."""
-        from continual.stores.tables import recipe_quarantine as table
-
-        one = (table.c.app == self.app, table.c.recipe_hash == recipe_hash, table.c.released_at.is_(None))
-        with self.db.write() as connection:
-            connection.execute(table.update().where(*one).values(released_at=utc(as_of)))
-
-    def is_quarantined(self, recipe_hash: str) -> str | None:
-        """The reason this lineage is quarantined, or None."""
-        from continual.stores.tables import recipe_quarantine as table
-
-        one = (table.c.app == self.app, table.c.recipe_hash == recipe_hash, table.c.released_at.is_(None))
-        with self.db.read() as connection:
-            row = connection.execute(table.select().where(*one)).mappings().first()
-        return str(row["reason"]) if row else None
 
     def _unknown(self, version: str) -> StoreError:
         return StoreError(

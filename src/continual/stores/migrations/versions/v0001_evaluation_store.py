@@ -224,19 +224,6 @@ def _quarantine_item() -> None:
     op.create_index("ix_quarantine_item_app_state", "quarantine_item", ["app", "state"])
 
 
-def _recipe_quarantine() -> None:
-    op.create_table(
-        "recipe_quarantine",
-        _c("app", sa.String(128), "Application (registered model name)."),
-        _c("recipe_hash", sa.String(128), "Lineage that must not be promoted again."),
-        _c("reason", sa.Text(), "Why."),
-        _c("decision_key", sa.String(255), "Key of the decision in the ledger."),
-        _c("released_at", INSTANT, "as_of of the release; null = in force.", null=True),
-        sa.PrimaryKeyConstraint("app", "recipe_hash", name="pk_recipe_quarantine"),
-        comment="Lineages excluded from promotion until released.",
-    )
-
-
 def _slice() -> None:
     op.create_table(
         "slice",
@@ -263,14 +250,12 @@ def upgrade() -> None:
     _metric()
     _model_version()
     _quarantine_item()
-    _recipe_quarantine()
     _slice()
 
 
 def downgrade() -> None:
     for name in (
         "slice",
-        "recipe_quarantine",
         "quarantine_item",
         "model_version",
         "metric",

@@ -1,0 +1,36 @@
+"""The command line: every command is thin over a function that Python code can call as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from continual.cli import check, database, ledger, quarantine, runs, schema, status, up
+from continual.errors import ContinualError
+
+
+class _Commands(TyperGroup):
+    """An error raised on purpose is three sentences and exit code 1, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ContinualError as error:
+            from continual.cli.output import print_error
+
+            print_error(error)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="The control loop around models in production: retrain, judge, promote, watch, roll back.",
+    epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
+)
+for _module in (check, up, status, runs, ledger, quarantine, database, schema):
+    _module.register(app)

@@ -1,0 +1,1 @@
+"""Estimators: one file each. File name = `kind` in the policy."""

@@ -1,0 +1,121 @@
+"""Policy files checked as far as that is possible without data: what the loader refuses, and what a run would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from continual.errors import ContinualError, PolicyError
+from continual.models.spec import Trainer
+from continual.policy.document import Document, Path, read_document
+from continual.policy.last_good import PolicyShelf
+from continual.policy.load import LoadedPolicy, load_policy
+
+FILE, LAST_GOOD, NOTHING = "the file", "the last good policy", "nothing"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What must hold, what was got (with file, line, field and value), what to do."""
+
+    must: str
+    got: str
+    do: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """in_force: FILE, LAST_GOOD or NOTHING. policy: hash of what is in force, None when nothing is."""
+
+    application: str
+    file: str
+    in_force: str
+    policy: str | None
+    problems: tuple[Problem, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_application(shelf: PolicyShelf, application: str) -> Checked:
+    """Everything that is wrong with `configs/<application>.yaml`, and which policy its runs use meanwhile."""
+    path = shelf.configs / f"{application}.yaml"
+    try:
+        loaded = load_policy(path)
+    except PolicyError as error:
+        problem = (Problem(error.must, error.got, error.remedy),)
+        try:
+            last = shelf.in_force(application).loaded
+        except PolicyError:
+            return Checked(application, str(path), NOTHING, None, problem)
+        return Checked(application, str(path), LAST_GOOD, last.hash, problem)
+    return Checked(application, str(path), FILE, loaded.hash, tuple(check_policy(loaded)))
+
+
+def check_policy(loaded: LoadedPolicy) -> Iterator[Problem]:
+    """What parsing a DAG file has no time for: Great Expectations, scikit-learn and your own code are imported."""
+    document = read_document(loaded.text, loaded.path)
+    yield from _expectations(loaded, document)
+    for position, trainer in enumerate(loaded.policy.trainers):
+        yield from _trainer(loaded, document, position, trainer)
+
+
+def _expectations(loaded: LoadedPolicy, document: Document) -> Iterator[Problem]:
+    from continual.expectations.catalogue import check_names
+
+    suites = loaded.policy.expectations
+    for stream, suite in (("predictions", suites.predictions), ("labels", suites.labels)):
+        for position, check in enumerate(suite.checks):
+            try:
+                check_names([check])
+            except PolicyError as error:
+                place = _place(loaded, document, _position_of(document, stream, position))
+                yield Problem(error.must, f"{place}: {error.got}", error.remedy)
+
+
+def _position_of(document: Document, stream: str, position: int) -> Path:
+    """A suite is a list, or a mapping with the list in `checks`."""
+    listed: Path = ("expectations", stream)
+    nested = isinstance(document.value_at(listed), dict)
+    return (*listed, "checks", position) if nested else (*listed, position)
+
+
+def _trainer(loaded: LoadedPolicy, document: Document, position: int, trainer: Trainer) -> Iterator[Problem]:
+    from continual.models.recipe import build_pipeline, trusted_types
+
+    place = _place(loaded, document, ("trainers", position))
+    try:
+        pipeline = build_pipeline(trainer, loaded.policy.features, loaded.policy.seed)
+    except ContinualError as error:
+        yield Problem(error.must, f"{place}: {error.got}", error.remedy)
+        return
+    except Exception as error:  # foreign code may raise anything on import or construction
+        got = f"{place}: {type(error).__name__}: {error}."
+        yield Problem(f"Trainer {trainer.name!r} must build.", got, "repair the code of its steps.")
+        return
+    unknown = _untrusted(pipeline, trusted_types(trainer))
+    if unknown:
+        yield Problem(
+            "Every type inside a model must be trusted by the policy.",
+            f"{place}: {', '.join(unknown)}.",
+            "add them to the trainer's `trusted` list if they are yours.",
+        )
+    if not hasattr(pipeline[-1], "predict_proba"):
+        last = trainer.steps[-1].use
+        yield Problem(
+            "The last step of a trainer must predict probabilities.",
+            f"{place}: {last} has no predict_proba.",
+            "use a classifier that has it, or wrap it in sklearn.calibration.CalibratedClassifierCV.",
+        )
+
+
+def _untrusted(pipeline: Any, trusted: Sequence[str]) -> list[str]:
+    """Of the pipeline before training; what training adds is checked when the model is logged."""
+    import skops.io
+
+    return sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))) - set(trusted))
+
+
+def _place(loaded: LoadedPolicy, document: Document, path: Path) -> str:
+    return f"{loaded.path}, line {document.locate(path)[1]}, field {'.'.join(map(str, path))}"

@@ -1,0 +1,54 @@
+"""One deployment a session for everything but the story, which brings its own and is told first."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from deployment import Deployment
+
+pytest.register_assert_rewrite("lender", "deployment")
+
+#: Application -> promotion mode; each belongs to one test module.
+MODES = {
+    "replayed": "auto",
+    "cleared": "auto",
+    "edited": "auto",
+    "approved": "approve",
+    "suggested": "suggest",
+    "cut_off": "auto",
+    "left": "auto",
+    "rivals": "auto",
+}
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    from deployment import Deployment
+
+    made = Deployment(tmp_path_factory.mktemp("deployment"), MODES)
+    try:
+        yield made.start()
+    finally:
+        made.stack.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two deployments at once would be measured as one."""
+    items.sort(key=lambda item: "test_story" not in item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the runs of a failed test said stands in its report."""
+    report = yield
+    deployment = getattr(item, "funcargs", {}).get("deployment")
+    if deployment is not None and report.when == "call":
+        if report.failed:
+            report.sections.append(("Airflow runs of this test", deployment.explain_seen()))
+        deployment.seen.clear()
+    return report

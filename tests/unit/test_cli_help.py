@@ -1,0 +1,100 @@
+"""Every command explains itself, cheaply, and wrong usage is exit code 2."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from continual.cli.main import app
+
+HEAVY = ("pandas", "sklearn", "scipy", "mlflow", "great_expectations", "pyiceberg", "sqlalchemy", "pyarrow", "airflow")
+
+
+def _commands(group, path=()):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+def run(*arguments, **environment):
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", **environment})
+
+
+def test_the_commands_are_all_there():
+    assert {" ".join(path) for path in COMMANDS} == {
+        "check", "up", "status", "retrain", "rollback", "schema", "db upgrade", "db check",
+        "ledger show", "ledger verify", "ledger replay",
+        "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_says_what_it_does_with_an_example_of_itself(path):
+    answer = run(*path, "--help")
+    assert answer.exit_code == 0
+    assert f"continual {' '.join(path)}" in answer.output.split("Examples", 1)[1]
+    assert COMMANDS[path].help
+
+
+@pytest.mark.parametrize("path", [p for p in COMMANDS if p != ("schema",)], ids=" ".join)
+def test_whatever_prints_data_prints_json_too(path):
+    assert "--json" in {flag for option in COMMANDS[path].params for flag in option.opts}
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_an_unknown_option_is_wrong_usage(path):
+    answer = run(*path, "--frobnicate")
+    assert answer.exit_code == 2
+    assert "frobnicate" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["retrain", "flights"], "--reason"),
+        (["rollback"], "--reason"),
+        (["quarantine", "discard", "abc"], "--reason"),
+        (["quarantine", "show"], "ITEM"),
+        (["quarantine", "replay", "abc", "--rename", "temperature"], "FROM=TO"),
+        (["quarantine", "replay", "abc", "--rename", "a=b", "--rename", "a=c"], "FROM=TO"),
+        (["quarantine", "replay", "abc", "--as-of", "yesterday"], "yesterday"),
+        (["ledger", "show", "--since", "2013-02-30"], "2013-02-30"),
+        (["ledger", "show", "--limit", "0"], "limit"),
+    ],
+)
+def test_wrong_usage_names_what_is_wrong(arguments, named):
+    answer = run(*arguments)
+    assert answer.exit_code == 2
+    assert named in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_help_is_cheap_and_imports_nothing_heavy():
+    code = (
+        "import sys, json\n"
+        "from continual.cli.main import app\n"
+        "try: app(['quarantine', 'replay', '--help'], prog_name='continual')\n"
+        "except SystemExit: print(json.dumps(sorted(m for m in sys.modules if '.' not in m)))"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert set(json.loads(answer.stdout.splitlines()[-1])).isdisjoint(HEAVY)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+def test_it_runs_as_a_module_too():
+    command = [sys.executable, "-m", "continual.cli", "--help"]
+    assert "Usage: continual" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
