@@ -17,6 +17,7 @@ MODES = {
     "replayed": "auto",
     "cleared": "auto",
     "edited": "auto",
+    "steady": "auto",
     "approved": "approve",
     "suggested": "suggest",
     "cut_off": "auto",
@@ -33,7 +34,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     try:
         yield made.start()
     finally:
-        made.stack.stop()
+        made.stop()
 
 
 @pytest.hookimpl(tryfirst=True)

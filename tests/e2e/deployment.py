@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import requests
 from lender import Lender
 from loans import policy
 
@@ -16,6 +17,7 @@ from continual.core.window import Window
 from continual.local.airflow_http import AirflowError
 from continual.local.airflow_runs import DagRun
 from continual.local.home import Home
+from continual.local.process import Child
 from continual.local.stack import LocalStack
 from continual.settings import Settings
 
@@ -45,6 +47,7 @@ class Deployment:
         self.apps = tuple(modes)
         self.stack = LocalStack(Home(root), REPOSITORY / "dags", REPOSITORY / "plugins", configs, IMPATIENT)
         self.seen: list[tuple[str, str]] = []
+        self._children: list[Child] = []
 
     def start(self) -> Deployment:
         self.stack.start()
@@ -53,6 +56,21 @@ class Deployment:
         self.airflow = self.stack.airflow
         self.airflow.wait_for_dags([f"{app}.{name}" for app in self.apps for name in NAMES], timeout=60)
         return self
+
+    def stop(self) -> None:
+        self.stack.stop()
+        for child in self._children:
+            child.stop()
+
+    def stop_at_the_end(self, child: Child) -> None:
+        """For a program a test started that later tests need."""
+        self._children.append(child)
+
+    def mlflow_answers(self) -> bool:
+        try:
+            return requests.get(f"{self.stack.mlflow_uri}/health", timeout=5).ok
+        except requests.ConnectionError:
+            return False
 
     def lender(self, app: str) -> Lender:
         return Lender(app, self.settings)

@@ -74,12 +74,13 @@ class Lender:
         (configs / f"{self.name}.yaml").write_text(policy(self.name))
         then = Lender(self.name, replace(self.settings, configs=configs))
         for first, last in pairwise((0, *champions)):
-            then._log(first, last)
+            then.log(first, last)
             then._retrain(day(last))
         assert [reign.version for reign in self.ws().champions.read()] == [str(i + 1) for i in range(len(champions))]
         return self
 
-    def _log(self, first: int, last: int) -> None:
+    def log(self, first: int, last: int) -> None:
+        """Days [first, last) straight into the log, served by the present champion."""
         ws, serve, numbers = self.ws(), self._serve(), range(first, last)
         rows = [log_table(ws.policy, "predictions", predictions(n, serve), f"p{n}", day(n + 1)) for n in numbers]
         truth = [log_table(ws.policy, "labels", labels(n), f"l{n}", day(n + 1)) for n in numbers]

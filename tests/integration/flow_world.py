@@ -205,6 +205,10 @@ class Stages:
             "promoted": self._promoted,
         }
 
+    def add(self, name: str, build: Callable[[], None]) -> None:
+        """A stage of a test's own; `build` leaves the world as it should be kept."""
+        self._build[name] = build
+
     def __call__(self, name: str) -> World:
         """The world as it was at the end of stage `name`; what a test did since is gone."""
         if not (self.root / name).exists():

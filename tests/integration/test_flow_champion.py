@@ -57,11 +57,9 @@ def test_s35_s59_promotion_killed_after_any_write_is_settled_by_the_next_flow(st
 
 
 def test_s59_first_champion_killed_after_any_write(stages: Stages) -> None:
-    world = stages("logged")
-    verdict = world.judged(day(10))["verdict"]
-    (world.home / "verdict").write_text(verdict)
-    stages._keep("first judged")
-    stages._build["first judged"] = lambda: None
+    def first_judged() -> None:
+        world = stages("logged")
+        (world.home / "verdict").write_text(world.judged(day(10))["verdict"])
 
     def retry(world: World, writes: int) -> None:
         do_promote(world)
@@ -69,6 +67,7 @@ def test_s59_first_champion_killed_after_any_write(stages: Stages) -> None:
         assert world.history() == [("bootstrap", "1")]
         assert world.registry.aliases() == {CHAMPION: "1"}
 
+    stages.add("first judged", first_judged)
     assert flow_kill.kill_everywhere(lambda: stages("first judged"), do_promote, retry) == 4
 
 

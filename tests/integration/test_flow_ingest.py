@@ -244,5 +244,5 @@ def test_s59_append_killed_after_any_write_loses_and_doubles_no_row(stages: Stag
         assert sorted(n for _, n in open_items(world)) == [4, 4]
         assert {b.state for b in world.ws().batches.batches()} == {"appended"}
 
-    stages._build["validated"] = validated
+    stages.add("validated", validated)
     assert flow_kill.kill_everywhere(lambda: stages("validated"), _append, again) == 13

@@ -45,7 +45,7 @@ def test_an_application_is_found_or_the_nearest_is_suggested(home):
 
 def test_with_several_applications_one_must_be_named(home):
     (home / "configs" / "bikes.yaml").write_text("")
-    with pytest.raises(ContinualError, match="bikes, flights.*--app bikes"):
+    with pytest.raises(ContinualError, match=r"bikes, flights.*--app bikes"):
         deployment(home, None).application(None)
     assert deployment(home, None).application("flights") == "flights"
 

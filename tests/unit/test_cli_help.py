@@ -64,7 +64,7 @@ def test_an_unknown_option_is_wrong_usage(path):
     [
         (["frobnicate"], "frobnicate"),
         (["retrain", "flights"], "--reason"),
-        (["rollback"], "--reason"),
+        (["rollback", "flights"], "--reason"),
         (["quarantine", "discard", "abc"], "--reason"),
         (["quarantine", "show"], "ITEM"),
         (["quarantine", "replay", "abc", "--rename", "temperature"], "FROM=TO"),

@@ -87,7 +87,7 @@ def _monitor(policy: Policy, assets: Assets) -> DAG:
 
 
 def _retrain(policy: Policy, assets: Assets) -> DAG:
-    doc = "Trains candidates on a curated dataset, judges the best against the champion on every slice, promotes it or not."
+    doc = "Curates a dataset, trains candidates, judges the best against the champion on every slice, promotes or not."
     form = {"as_of": AS_OF, "reason": REASON}
     with _dag(policy, "retrain", [assets.retrain_due], doc, form) as dag:
         curate = _task(policy, "curate")

@@ -10,11 +10,15 @@ from continual.settings import Settings
 
 
 def register_applications(namespace: dict[str, Any]) -> None:
-    """Put the DAGs of every application with a policy in force into a DAG file's namespace."""
+    """Put the DAGs of every application with a policy in force into a DAG file's namespace; where a task is about to
+    run, those of its own application."""
+    from airflow.sdk import get_parsing_context
+
     from continual.airflow.dags import application_dags
 
     shelf = _shelf()
-    for application in shelf.applications():
+    wanted = (get_parsing_context().dag_id or "").rpartition(".")[0]
+    for application in [wanted] if wanted else shelf.applications():
         try:
             policy = shelf.in_force(application).loaded.policy
         except PolicyError:

@@ -32,6 +32,11 @@ class Fit:
     typical: float
     parameters: int = 1
 
+    @property
+    def labels(self) -> int:
+        """Rows the value rests on."""
+        return int(np.count_nonzero(self.weight))
+
     def effective(self, *, window: bool) -> float:
         """Kish's number of equally weighted labels worth these; infinite when nothing was left out."""
         square = float(np.sum(self.weight**2 * (self.unsure if window else 1.0)))

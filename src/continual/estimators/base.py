@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,8 @@ from pydantic import Field
 from continual.core.estimate import Comparison, Estimate
 from continual.core.family import Family, Strategy
 from continual.core.stats.additive import compared
-from continual.core.stats.clustered import Spread, clustered_spread
+from continual.core.stats.clustered import Spread, clustered_spread, wider
+from continual.core.stats.tails import quantile
 from continual.estimators._difference import Fit
 from continual.estimators._evidence import Bools, Draws, Evidence, Floats, Ints
 from continual.estimators._flaws import answered, label_flaw, surrogate_flaw
@@ -21,6 +23,18 @@ from continual.estimators._interval import interval
 __all__ = ["ESTIMATORS", "Bools", "Draws", "Estimator", "Evidence", "Fit", "Floats", "Ints"]
 ESTIMATORS = Family("estimator", "continual.estimators")
 AGREE = "the models agree on every row"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A mean over all rows with its 95% interval; alike: every label said the same."""
+
+    value: float
+    low: float
+    high: float
+    spread: Spread
+    alike: bool
+    method: str
 
 
 class Estimator(Strategy):
@@ -58,32 +72,24 @@ class Estimator(Strategy):
         why = self._flaw(evidence)
         if why:
             return Estimate.undefined(n, k, why)
-        inner, note = answered(evidence.uncertain())
-        if not len(inner):
-            return Estimate(0.0, 0.0, 0.0, n, k, f"exactly 0: {AGREE}")
-        fit, share = self.fit(inner), len(inner) / n
-        value = min(max(fit.value, inner.lowest), inner.highest)
-        spread = self._spread(evidence, fit)
-        unit = Spread(spread.se / share, spread.df, spread.days)
-        cap = fit.effective(window=self.target == "window") if _alike(inner) else math.inf
-        low, high = interval(value, unit, inner.lowest, inner.highest, typical=fit.typical, at_most=cap)
-        return Estimate(value * share, low * share, high * share, n, k, self._method(spread) + note)
+        found = self._measure(evidence)
+        return Estimate(found.value, found.low, found.high, n, k, found.method)
 
     def compare(self, evidence: Evidence) -> Comparison:
         """The mean as a paired comparison; `evidence.observed` is a difference, positive = candidate better.
 
-        n: labels on rows where the models differ. Few labels that all say the same are judged by the sign test.
+        n: labels on rows where the models differ. When all say the same, their spread is that of the score interval.
         """
         k = evidence.n_labelled
         why = self._flaw(evidence)
         if why:
             return Comparison.undefined(k, why)
-        inner, note = answered(evidence.uncertain())
-        if not len(inner):
-            return Comparison(0.0, 0.0, 0.0, 0.0, 0.5, k, f"exactly 0: {AGREE}")
-        fit = self.fit(inner)
-        spread = Spread(0.0, max(k - 1, 1), 0) if _alike(inner) else self._spread(evidence, fit)
-        return compared(fit.value * len(inner) / len(evidence), spread, k, f"paired, {self._method(spread)}{note}")
+        found = self._measure(evidence)
+        spread = found.spread
+        if found.alike:
+            half = max(found.value - found.low, found.high - found.value)
+            spread = wider(spread, Spread(half / quantile(0.975, spread.df), spread.df, spread.days))
+        return compared(found.value, spread, k, f"paired, {found.method}")
 
     def estimate_slice(self, evidence: Evidence, member: Bools) -> Estimate:
         """The mean over the rows of `member` (N,); some estimators borrow what they fitted on all rows."""
@@ -93,26 +99,37 @@ class Estimator(Strategy):
         inner = evidence.uncertain()
         return None if len(evidence) and not len(inner) else self.flaw(inner)
 
+    def _measure(self, evidence: Evidence) -> Measured:
+        inner, note = answered(evidence.uncertain())
+        if not len(inner):
+            return Measured(0.0, 0.0, 0.0, Spread(0.0, 1, 0), alike=False, method=f"exactly 0: {AGREE}")
+        fit, share, alike = self.fit(inner), len(inner) / len(evidence), _alike(inner)
+        value = min(max(fit.value, inner.lowest), inner.highest)
+        spread = self._spread(evidence, fit)
+        unit = Spread(spread.se / share, spread.df, spread.days)
+        cap = fit.effective(window=self.target == "window") if alike else math.inf
+        low, high = interval(value, unit, inner.lowest, inner.highest, typical=fit.typical, at_most=cap)
+        return Measured(value * share, low * share, high * share, spread, alike, self._method(spread) + note)
+
     def _spread(self, evidence: Evidence, fit: Fit) -> Spread:
         """Spread of the mean over all rows, those known to be 0 included."""
-        rows, share = evidence.uncertain(), len(fit.shares) / len(evidence)
-        labels = rows.n_labelled or len(rows)
-        df = max(labels - fit.parameters, 1)
+        share, df = len(fit.shares) / len(evidence), max(fit.labels - fit.parameters, 1)
+        inflation = fit.labels / df
         if self.target == "window":
-            return Spread(share * math.sqrt(fit.design * labels / df), df, 0)
+            return Spread(share * math.sqrt(fit.design * inflation), df, 0)
         shares = share * fit.shares
         if evidence.known_zero is not None:
             # which rows are known to be 0 is itself a matter of traffic
-            spread_out = np.full(len(evidence), -fit.value * share / len(evidence))
-            spread_out[~evidence.known_zero] += shares + fit.value / len(evidence)
-            shares = spread_out
-        iid = Spread(math.sqrt(labels / df * float(np.sum(shares**2))), df, 0)
+            everywhere = np.full(len(evidence), -fit.value * share / len(evidence))
+            everywhere[~evidence.known_zero] += shares + fit.value / len(evidence)
+            shares = everywhere
+        iid = Spread(math.sqrt(inflation * float(np.sum(shares**2))), df, 0)
         return clustered_spread(shares, evidence.day, iid)
 
     def _method(self, spread: Spread) -> str:
         about = "this window" if self.target == "window" else "future traffic"
         how = "choice of labels" if self.target == "window" else spread.how
-        return f"{self.label}, 95% t interval for {about}, {how}"
+        return f"{self.label}, 95% interval for {about}, {how}"
 
 
 def _alike(evidence: Evidence) -> bool:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from continual.core.stats.clustered import Spread
+from continual.core.estimate import Comparison
 from continual.estimators._flaws import surrogate_flaw
 from continual.estimators.base import Estimator, Evidence, Fit
 
@@ -15,10 +15,11 @@ from continual.estimators.base import Estimator, Evidence, Fit
 class Cbpe(Estimator):
     """mean(f), label-free: an early warning, never the ground of a decision.
 
-    Confidence-based performance estimation (NannyML; Bialek, Kivimaki, Kuberski & Perrakis 2024,
-    arXiv:2407.08649; Guillory et al. 2021). The interval holds only if the confidence is calibrated on these rows;
+    Confidence-based performance estimation (NannyML; Kivimaki, Bialek, Nurminen & Kuberski
+    2024, arXiv:2407.08649). The interval holds only if the confidence is calibrated on these rows;
     under shift it was 16-20 points off in slices. Its worth is to be scored against the truth later
-    (`score_choice`). Rows spread by at most (f - lowest)(highest - f), which is exact for 0/1.
+    (`score_choice`). For the window each outcome spreads by at most (f - lowest)(highest - f), exact for 0/1; for
+    future traffic only the rows vary.
     """
 
     kind: Literal["cbpe"] = Field("cbpe", description="Label-free early warning from the model's own confidence.")
@@ -30,14 +31,18 @@ class Cbpe(Estimator):
         why = surrogate_flaw(evidence) if len(evidence) else "no rows"
         if why or f is None:
             return why
-        inside = bool(np.all((f >= evidence.lowest) & (f <= evidence.highest)))
-        return None if inside else "a surrogate is outside the range of the statistic"
+        if not np.all((f >= evidence.lowest) & (f <= evidence.highest)):
+            return "a surrogate is outside the range of the statistic"
+        if self.target == "window" and not np.isfinite(evidence.highest - evidence.lowest):
+            return "without labels a statistic of unknown range has no interval for the window"
+        return None
+
+    def compare(self, evidence: Evidence) -> Comparison:
+        return Comparison.undefined(evidence.n_labelled, "label-free: no ground for a decision")
 
     def fit(self, evidence: Evidence) -> Fit:
         assert evidence.surrogate is not None  # noqa: S101
         f, n = evidence.surrogate, len(evidence)
         value = float(f.mean())
-        noise = 0.0
-        if np.isfinite(evidence.highest - evidence.lowest):
-            noise = float(np.sum((f - evidence.lowest) * (evidence.highest - f))) / n**2
-        ...
+        outcome = (f - evidence.lowest) * (evidence.highest - f) if self.target == "window" else np.zeros(n)
+        return Fit(value, (f - value) / n, float(outcome.sum()) / n**2, np.ones(n), np.ones(n), value)

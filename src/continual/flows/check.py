@@ -82,18 +82,24 @@ def _position_of(document: Document, stream: str, position: int) -> Path:
 
 
 def _trainer(loaded: LoadedPolicy, document: Document, position: int, trainer: Trainer) -> Iterator[Problem]:
+    """Step by step, so that every problem is named where it stands."""
+    last = len(trainer.steps) - 1
+    for number, step in enumerate(trainer.steps):
+        place = _place(loaded, document, ("trainers", position, "steps", number))
+        alone = trainer.model_copy(update={"steps": [step]})
+        try:
+            yield from _step(loaded, place, alone, number == last)
+        except ContinualError as error:
+            yield Problem(error.must, f"{place}: {error.got}", error.remedy)
+        except Exception as error:  # foreign code may raise anything on import or construction
+            got = f"{place}: {type(error).__name__}: {error}."
+            yield Problem(f"Step {step.use} must build.", got, "repair its code.")
+
+
+def _step(loaded: LoadedPolicy, place: str, trainer: Trainer, last: bool) -> Iterator[Problem]:
     from continual.models.recipe import build_pipeline, trusted_types
 
-    place = _place(loaded, document, ("trainers", position))
-    try:
-        pipeline = build_pipeline(trainer, loaded.policy.features, loaded.policy.seed)
-    except ContinualError as error:
-        yield Problem(error.must, f"{place}: {error.got}", error.remedy)
-        return
-    except Exception as error:  # foreign code may raise anything on import or construction
-        got = f"{place}: {type(error).__name__}: {error}."
-        yield Problem(f"Trainer {trainer.name!r} must build.", got, "repair the code of its steps.")
-        return
+    pipeline = build_pipeline(trainer, loaded.policy.features, loaded.policy.seed)
     unknown = _untrusted(pipeline, trusted_types(trainer))
     if unknown:
         yield Problem(
@@ -101,12 +107,17 @@ def _trainer(loaded: LoadedPolicy, document: Document, position: int, trainer: T
             f"{place}: {', '.join(unknown)}.",
             "add them to the trainer's `trusted` list if they are yours.",
         )
-    if not hasattr(pipeline[-1], "predict_proba"):
-        last = trainer.steps[-1].use
+    if last and not hasattr(pipeline[-1], "predict_proba"):
         yield Problem(
             "The last step of a trainer must predict probabilities.",
-            f"{place}: {last} has no predict_proba.",
+            f"{place}: {trainer.steps[-1].use} has no predict_proba.",
             "use a classifier that has it, or wrap it in sklearn.calibration.CalibratedClassifierCV.",
+        )
+    if not last and not hasattr(pipeline[-1], "transform"):
+        yield Problem(
+            "Every step of a trainer but the last must transform.",
+            f"{place}: {trainer.steps[-1].use} has no transform.",
+            "use a transformer, or make it the last step.",
         )
 
 
