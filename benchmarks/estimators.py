@@ -69,11 +69,15 @@ class Window:
         return Evidence(observed, self.day, self.surrogate, probability, lowest=0.0, highest=1.0)
 
 
-def mixture(surrogate: np.ndarray, labels: float = LABELS) -> np.ndarray:
-    """Recorded inclusion probability: 80% of the budget by .3 uniform + .7 sqrt(f(1-f)), 20% uniformly."""
+def mixture(surrogate: np.ndarray, labels: float = LABELS, chosen: float = CHOSEN) -> np.ndarray:
+    """Recorded inclusion probability: share `chosen` of the budget by .3 uniform + .7 sqrt(f(1-f)), the rest uniform.
+
+    Two independent draws, pi = 1 - (1 - pi_1)(1 - pi_2); a row that both take costs one label.
+    """
     n, spread = len(surrogate), np.sqrt(surrogate * (1 - surrogate))
-    chosen = inclusion_probabilities(0.3 / n + 0.7 * spread / spread.sum(), round(CHOSEN * labels))
-    return 1 - (1 - chosen) * (1 - (1 - CHOSEN) * labels / n)
+    first = inclusion_probabilities(0.3 / n + 0.7 * spread / spread.sum(), round(chosen * labels))
+    second = (labels - first.sum()) / np.sum(1 - first)
+    return 1 - (1 - first) * (1 - second)
 
 
 def sequence(window: Window, rng: np.random.Generator, labels: int = LABELS) -> Evidence:
@@ -138,7 +142,9 @@ def run_once(world: World, rng: np.random.Generator, scores: Scores, endless: di
     window = Window(world, rng)
     pi = mixture(window.surrogate)
     flat = np.full(ROWS, LABELS / ROWS)
+    sharp = mixture(window.surrogate, chosen=1.0)
     poisson = window.evidence(rng.random(ROWS) < pi, pi)
+    all_chosen = window.evidence(rng.random(ROWS) < sharp, sharp)
     uniform = window.evidence(rng.random(ROWS) < flat, flat)
     views = {
         "complete": window.evidence(np.ones(ROWS, bool), None),
@@ -147,7 +153,7 @@ def run_once(world: World, rng: np.random.Generator, scores: Scores, endless: di
     }
     tried = [(kind, cls, views.get(kind, poisson)) for kind, cls in contenders().items()]
     hajek, ppi = ESTIMATORS.get("hajek"), ESTIMATORS.get("ppi_pp")
-    tried += [("uniform", hajek, uniform), ("uniform + ppi_pp", ppi, uniform)]
+    tried += [("uniform", hajek, uniform), ("uniform + ppi_pp", ppi, uniform), ("all chosen + ppi_pp", ppi, all_chosen)]
     for s, member in window.slices.items():
         truth = {"window": float(window.loss[member].mean()), "traffic": endless[s]}
         naive = poisson.observed[poisson.labelled & member].mean()
@@ -165,7 +171,7 @@ def table_of(scores: Scores, optimum: float) -> list[list[str]]:
     """Rows of the report for one world."""
     uniform = scores.of("uniform", "window", "all")
     out = []
-    for name in ["uniform", "uniform + ppi_pp", *contenders()]:
+    for name in ["uniform", "uniform + ppi_pp", "all chosen + ppi_pp", *contenders()]:
         window, traffic = (scores.of(name, target, "all") for target in TARGETS)
         exact = window["mse"] < 1e-20
         cells = [name, "exact" if exact else f"{window['coverage']:.1%}", f"{traffic['coverage']:.1%}"]
@@ -200,6 +206,7 @@ f is the model's own expected error. Slices A, B, C hold 40%, 30%, 25% of the ro
 - **eff. labels**: how many uniform labels one of these labels is worth (ratio of mean squared errors).
 - **sd / optimum**: root mean squared error relative to the smallest design standard deviation that any choice of as
   many labels has when every row's true chance of error is known.
+- `all chosen`: 100% instead of 80% of the labels by the mixture, which is the sampler `uncertainty`.
 - `complete` has every label, `cbpe` none. `lure` draws one after the other with the same preference.
 """
 

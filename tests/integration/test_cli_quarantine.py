@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -280,6 +281,15 @@ def test_the_list_shows_open_items_and_with_all_the_settled(stages: Stages) -> N
     assert [(i["id"], i["state"], i["n_rows"]) for i in everything["items"]] == [(item, "replayed", 3)]
     unknown = cli(world, "quarantine", "show", "zzz")
     assert unknown.exit_code == 1 and "none does" in unknown.stderr
+
+
+def test_a_home_that_was_moved_is_an_error_and_no_traceback(stages: Stages) -> None:
+    world, _ = three_rows_aside(stages)
+    item = open_item(world)
+    shutil.rmtree(world.home / "store" / "warehouse")
+    answer = cli(world, "quarantine", "show", item)
+    assert answer.exit_code == 1
+    assert "moved or copied" in answer.stderr
 
 
 def release(world: World, version: str) -> Result:

@@ -92,12 +92,6 @@ def test_a_dag_that_does_not_exist_is_airflows_word(up: Up) -> None:
     assert "404" in answer.stderr and "Traceback" not in answer.stderr
 
 
-def test_a_second_one_on_the_same_home_is_refused(up: Up) -> None:
-    answer = up.cli("up")
-    assert answer.returncode == 1
-    assert "Only one stack may run on a home" in answer.stderr
-
-
 def test_told_to_stop_it_stops_everything(up: Up) -> None:
     assert up.stop(signal.SIGTERM) == 0
     assert up.errors.read_text().endswith("stopped\n")

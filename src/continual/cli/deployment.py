@@ -51,7 +51,7 @@ class Deployment:
         for name in names:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
+                hint = f"did you mean {near[0]}? " if near else "name one of these. "
                 raise ContinualError(
                     "APP must name an application.",
                     f"{name!r}, without a policy in {self.settings.configs}.",

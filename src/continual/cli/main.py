@@ -17,11 +17,20 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except ContinualError as error:
+        except (ContinualError, FileNotFoundError, PermissionError) as error:
             from continual.cli.output import print_error
 
-            print_error(error)
+            print_error(error if isinstance(error, ContinualError) else _unreadable(error))
             raise typer.Exit(1) from error
+
+
+def _unreadable(error: OSError) -> ContinualError:
+    return ContinualError(
+        "The files of the deployment must be there and readable.",
+        f"{error}.",
+        "restore them and their permissions. A home that was moved or copied goes back where it was: Iceberg's tables "
+        "hold absolute paths.",
+    )
 
 
 app = typer.Typer(

@@ -36,7 +36,7 @@ def say(text: str, style: str = "", stderr: bool = False) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """Numbers to the right; nothing is cut off."""
+    """Numbers to the right; the last column takes what room there is and is folded, nothing is cut off."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -45,7 +45,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     cells = [[shown(value) for value in row] for row in rows]
     for i, name in enumerate(columns):
         numbers = bool(cells) and all(row[i].replace(",", "").isdigit() for row in cells)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        last = i == len(columns) - 1
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=not last)
     for row in cells:
         table.add_row(*map(Text, row))
     console().print(table)
@@ -72,6 +73,11 @@ def shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}Z"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def short(text: str, limit: int = 300) -> str:
+    """For lists; whoever wants all of it asks for the item."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def print_error(error: ContinualError) -> None:

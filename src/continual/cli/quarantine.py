@@ -22,7 +22,7 @@ from continual.cli.options import (
     now,
     user,
 )
-from continual.cli.output import print_fields, print_json, print_table, say
+from continual.cli.output import print_fields, print_json, print_table, say, short, shown
 
 if TYPE_CHECKING:
     from continual.flows.workspace import Outcome
@@ -60,17 +60,17 @@ def list_items(
         items += [(ws.app, item) for item in found]
         versions += [(ws.app, version) for version in ws.versions.versions(state="quarantined")]
     if as_json:
-        shown = [{"application": name, "version": v.version, "reason": v.reason} for name, v in versions]
-        print_json({"items": [{"application": n, **vars(item)} for n, item in items], "versions": shown})
+        bad = [{"application": name, "version": v.version, "reason": v.reason} for name, v in versions]
+        print_json({"items": [{"application": n, **vars(item)} for n, item in items], "versions": bad})
         return
-    columns = ("item", "application", "stream", "rows", "state", "since", "reason")
-    rows = [(i.id, n, i.stream, i.n_rows, i.state, i.opened_as_of, i.reason) for n, i in items]
-    if rows:
-        print_table(columns, rows)
-    else:
-        say(f"no {'' if everything else 'open '}item")
-    if versions:
-        print_table(("version", "application", "quarantined because"), [(v.version, n, v.reason) for n, v in versions])
+    for name, i in items:
+        say(f"{i.id}  {name}  {i.n_rows:,} {i.stream}, {i.state}, since {shown(i.opened_as_of)}", "bold")
+        say(f"  {short(i.reason)}")
+    for name, v in versions:
+        say(f"version {v.version}  {name}  quarantined", "bold")
+        say(f"  {short(str(v.reason))}")
+    if not items:
+        say("no item" if everything else "no open item")
 
 
 @commands.command(

@@ -43,7 +43,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "back and kept out, in Airflow and MLflow on this machine. Everything lives under --home.",
     )
     parser.add_argument("--no-serve", action="store_true", help="end after the story instead of serving the pages")
-    parser.add_argument("--home", type=Path, default=Path("var/demo"), help="folder of all state (default: %(default)s)")
+    parser.add_argument("--home", type=Path, default=Path("var/demo"), help="all state (default: %(default)s)")
     return parser.parse_args(argv)
 
 

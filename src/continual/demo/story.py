@@ -117,7 +117,8 @@ def edited(world: World) -> Told:
     world.edit("floor: 0.80", "floor: 0.60")
     world.retrain("2013-08-11", "floor back to 0.60")
     after = _verdict(world)
-    held = before["answer"] == "reject" and after["answer"] == "promote" and world.workspace().registry.champion() == "5"
+    held = before["answer"] == "reject" and after["answer"] == "promote"
+    held = held and world.workspace().registry.champion() == "5"
     return Told(held, f"{before['reason']} Then: {after['reason']}", world.version_url("5"))
 
 
@@ -126,7 +127,7 @@ CHAPTERS = (
     Chapter("A better candidate is promoted", promotion),
     Chapter("A candidate that is better on average but breaks new aircraft is blocked, the slice named", blocked),
     Chapter("A malformed batch is quarantined, the champion untouched, a corrected delivery accepted", quarantine),
-    Chapter("A candidate that passes offline and goes bad live on one slice is rolled back and quarantined", rolled_back),
+    Chapter("A candidate that passes offline and breaks a slice live is rolled back and quarantined", rolled_back),
     Chapter("The next retrain does not bring it back", kept_out),
     Chapter("An edit of the policy file changes the next verdict", edited),
 )

@@ -11,7 +11,9 @@ from continual.core.stats.flaws import MIN_LABELS
 from continual.estimators._evidence import Evidence, Floats
 
 #: Recorded probabilities and labels that differ by more standard deviations than this do not belong together.
-DEVIATIONS = 4.0
+DEVIATIONS = 5.0
+#: ... unless that many labels are likelier than this (few expected labels have a long upper tail).
+UNLIKELY = 1e-7
 NOT_RECORDED = "labels were chosen, probabilities not recorded"
 
 
@@ -41,10 +43,15 @@ def probability_flaw(evidence: Evidence) -> str | None:
         return NOT_RECORDED
     if not np.all((evidence.probability > 0) & (evidence.probability <= 1)):  # also catches NaN
         return "a recorded probability is not in (0, 1]"
-    if _deviation(evidence, evidence.probability) > DEVIATIONS:
-        expected = evidence.probability.sum()
-        return f"{evidence.n_labelled} labels where the recorded probabilities allow about {expected:.0f}"
-    return None
+    return _too_many(evidence.n_labelled, float(evidence.probability.sum()), _deviation(evidence, evidence.probability))
+
+
+def _too_many(k: int, expected: float, deviation: float) -> str | None:
+    from scipy.special import pdtrc
+
+    if deviation <= DEVIATIONS or pdtrc(k - 1, expected) >= UNLIKELY:
+        return None
+    return f"{k} labels where the recorded probabilities allow about {expected:.0f}"
 
 
 def surrogate_flaw(evidence: Evidence) -> str | None:

@@ -127,6 +127,9 @@ def _mlflow(ports: Ports) -> dict[str, str]:
         "MLFLOW_SERVER_ALLOWED_HOSTS": f"{LOOPBACK}:{ports.mlflow},localhost:{ports.mlflow}",
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"{mlflow_url(ports)},http://localhost:{ports.mlflow}",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # A task that cannot reach MLflow says so within a minute and leaves trying again to Airflow
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "DO_NOT_TRACK": "true",

@@ -15,7 +15,6 @@ from pyiceberg.table import Table
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from continual.errors import StoreError
-
 from continual.stores.log_schema import iceberg_schema, partition
 
 if TYPE_CHECKING:
