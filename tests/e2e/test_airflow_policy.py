@@ -32,8 +32,7 @@ def test_s50_airflow_shows_file_line_field_and_remedy(deployment: Deployment, le
     assert set(deployment.airflow.import_errors()) == {"config_errors.py"}
     line = lender.config.read_text(encoding="utf-8").splitlines().index(next(_lines_with(lender, BAD))) + 1
     last = error.strip().splitlines()[-1]
-    assert f"edited.yaml:{line}" in last
-    assert "floor" in last
+    assert f'edited.yaml, line {line}, field metrics.0.floor = "high"' in last
     assert "correct edited.yaml (its last good policy stays in force)" in last
 
 

@@ -1,4 +1,4 @@
-"""Quarantined rows and versions, settled from the command line: real Great Expectations, Iceberg, SQLite, MLflow."""
+"""Quarantined rows, settled from the command line: real Great Expectations, Iceberg and SQLite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from typer.testing import CliRunner, Result
 
 from continual.cli.main import app
 from continual.errors import BatchError, Skipped
-from continual.flows import curate
 from continual.flows.replay_item import CONFLICT, replay_item
 
 pytestmark = pytest.mark.integration
@@ -121,6 +120,8 @@ def test_rows_that_still_fail_stay_with_their_present_reason(stages: Stages) -> 
         "income: unexpected value (expect_column_values_to_be_between, min_value=-10, max_value=65)"
     ]
     assert json.loads(shown["sample"][0]["row_json"])["income"] == 70.0
+    text = cli(world, "quarantine", "show", open_item(world)).stdout
+    assert "2024-01-01.parquet" in text and "income: unexpected value" in text and '"income": 70.0' in text
     world.edit("max_value: 65}", "max_value: 100}")
     assert replay(world, open_item(world)).exit_code == 0
     assert len(logged(world)) == ROWS and items(world, state="open") == []
@@ -290,45 +291,3 @@ def test_a_home_that_was_moved_is_an_error_and_no_traceback(stages: Stages) -> N
     answer = cli(world, "quarantine", "show", item)
     assert answer.exit_code == 1
     assert "moved or copied" in answer.stderr
-
-
-def release(world: World, version: str) -> Result:
-    return cli(world, "quarantine", "release", version, "--reason", "the sensor was wrong", "--by", "ann")
-
-
-def test_s45_a_released_version_lets_its_lineage_be_trained_again(stages: Stages) -> None:
-    world = stages("promoted")
-    world.roll_back("2", day(25))
-    refused(lambda: curate.curate(world.ws(), day(25), "test"), Skipped, "lineage must be free")
-    wrong = release(world, "1")
-    assert (
-        wrong.exit_code == 1 and "version 1 of loans is champion" in wrong.stderr and "quarantined: 2" in wrong.stderr
-    )
-    assert release(world, "9").exit_code == 1
-
-    before = world.dump()
-    down = release(world.without_mlflow(), "2")
-    assert down.exit_code == 1 and "MLflow" in down.stderr
-    assert world.dump() == before
-
-    for _ in range(2):
-        done = release(world, "2")
-        assert done.exit_code == 0 and "version 2 is released by ann: the sensor was wrong" in done.stdout
-    assert world.ws().versions.get("2").state == "retired"
-    assert world.registry.version("2").tags["continual.state"] == "retired"
-    assert len(world.ws().ledger.entries(kind="released")) == 1
-    assert world.champion() == "1"
-    assert curate.curate(world.ws(), day(25), "test").data["trainers"] == ["boosting"]
-
-
-def test_s45_a_version_that_goes_bad_again_is_released_again_only_by_a_person(stages: Stages) -> None:
-    world = stages("promoted")
-    world.roll_back("2", day(25))
-    release(world, "2")
-    world.roll_back("1", day(26), to="2")
-    release(world, "1")
-    world.roll_back("2", day(27), to="1")
-    assert world.ws().versions.get("2").state == "quarantined"
-    assert release(world, "2").exit_code == 0
-    assert [e.evidence["version"] for e in world.ws().ledger.entries(kind="released")] == ["2", "1", "2"]
-    world.check("1")

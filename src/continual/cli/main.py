@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import typer
@@ -10,11 +11,16 @@ from typer.core import TyperGroup
 from continual.cli import check, database, ledger, quarantine, runs, schema, status, up
 from continual.errors import ContinualError
 
+#: What a command imports must not report to its makers that it was used.
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "true"}
+
 
 class _Commands(TyperGroup):
     """An error raised on purpose is three sentences and exit code 1, never a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
         try:
             return super().invoke(ctx)
         except (ContinualError, FileNotFoundError, PermissionError) as error:

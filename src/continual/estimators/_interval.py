@@ -25,7 +25,9 @@ def interval(
         return max(value - spread.half_width, lowest), min(value + spread.half_width, highest)
     width = highest - lowest
     p, seen, variance = (value - lowest) / width, (typical - lowest) / width, (spread.se / width) ** 2
-    n = min(seen * (1 - seen) / variance if variance > 0 else math.inf, at_most)
+    n = at_most
+    if variance > 0 and 0 < seen < 1:
+        n = min(n, seen * (1 - seen) / variance)
     if math.isinf(n):
         return value, value
     low, high = _wilson(p, n, quantile(0.975, spread.df))

@@ -63,8 +63,11 @@ def _sequential(evidence: Evidence, draws: Draws, found: Fit) -> Fit:
     shares = np.zeros(len(evidence))
     shares[order] = (weighted - value) / last
     unbiased = e / (n * q) + (np.cumsum(e) - e) / n
-    importance = n * (n - last) / ((n - m) * (n - m + 1))
-    design = float(np.sum((importance * (unbiased - value) / last) ** 2))
+    share = n * (n - last) / ((n - m) * (n - m + 1)) / last
+    square = float(np.sum(share**2))
+    # the last draws weigh most, so that the estimate lies closer to them than to equally weighted ones
+    too_close = 1 - 2 * float(np.sum(share**3)) / square + square
+    design = float(np.sum((share * (unbiased - value)) ** 2)) / too_close * (last - 1) / last
     return replace(found, value=value, shares=shares, design=design)
 
 

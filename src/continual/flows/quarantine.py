@@ -84,8 +84,8 @@ def stored_rows(ws: Workspace, item: QuarantineItem) -> pd.DataFrame:
     for name in ("event_time", "known_at"):
         if name in frame:
             frame[name] = _instants(frame[name])
-    for name in filter(lambda name: pd.api.types.is_object_dtype(frame[name]), frame):
-        frame[name] = frame[name].replace({"inf": float("inf"), "-inf": float("-inf")})
+    for column in [str(c) for c in frame if pd.api.types.is_object_dtype(frame[c])]:
+        frame[column] = frame[column].replace({"inf": float("inf"), "-inf": float("-inf")})
     return frame
 
 

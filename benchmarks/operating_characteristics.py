@@ -1,0 +1,282 @@
+"""How often the default gate and monitor are wrong, and how fast they are right: simulated on their public classes.
+
+    python benchmarks/operating_characteristics.py --runs 800 --seed 0 [--only equal veto ...]
+
+Writes docs/results/operating_characteristics.md and two plots beside it. `--only` prints, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import simulate as sim
+from operating_report import Line, days_text, delay_plot, document, median, share, table, veto_plot
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from continual.core.verdict import OVERALL, Answer, SliceClass
+
+SLICES, LABELS, DAYS, YEAR = 20, 1000, 28, 365
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+WORLDS = {"independent": False, "day-clustered": True}
+SIZES = [0.02, 0.03, 0.04, 0.05, 0.07, 0.10]
+
+
+class Run:
+    """Number of runs, seeds and progress of one experiment."""
+
+    def __init__(self, runs: int, seed: int, number: int, tick: Callable[[int], None]) -> None:
+        self.runs, self.years, self.faults = runs, max(runs // 5, 1), max(runs // 4, 1)
+        self.rng, self.tick = np.random.default_rng([seed, number]), tick
+        self.plots: dict[str, list[float]] = {}
+
+
+def equal(run: Run) -> list[Line]:
+    """1: equal candidates, share vetoed by any slice."""
+    out = []
+    for world, clustered in WORLDS.items():
+        for kind in ("accuracy", "brier"):
+            hits = []
+            for _ in range(run.runs):
+                hits.append(bool(_harmed(sim.judge(_equal(run, kind, clustered), SLICES, kind))))
+                run.tick(1)
+            text = f"Equal candidate ({kind}), {SLICES} slices x {LABELS:,} labels: rejected by the slice veto"
+            out.append(share(text, world, hits, -0.10))
+    return out
+
+
+def _equal(run: Run, kind: str, clustered: bool) -> sim.Scored:
+    sizes = [LABELS] * SLICES
+    if kind == "brier":
+        return sim.equal_probabilities(run.rng, sizes, DAYS, clustered)
+    return sim.candidate(run.rng, sim.window(run.rng, sizes, DAYS, clustered), np.zeros(SLICES))
+
+
+def _harmed(verdict: sim.Verdict) -> set[str]:
+    return {f.slice for f in verdict.findings if f.slice_class is SliceClass.HARM} - {OVERALL}
+
+
+def year(run: Run) -> list[Line]:
+    """2: a year of weekly candidates, none better."""
+    out = []
+    for world, clustered in WORLDS.items():
+        for windows in ("fresh", "reused"):
+            counts = []
+            for _ in range(run.years):
+                counts.append(_year(run, clustered, windows == "reused"))
+                run.tick(52)
+            how = "a fresh week each" if windows == "fresh" else "rolling 4 weeks, each row used 4 times"
+            mean = np.mean([promoted for _, promoted in counts])
+            why = f"On average {mean:.1f} of 52 are promoted by chance, bad or not."
+            text = f"52 weekly candidates, none better, {how}: any bad promotion in the year"
+            out.append(share(text, world, [bad > 0 for bad, _ in counts], why=why))
+    return out
+
+
+def _year(run: Run, clustered: bool, reused: bool) -> tuple[int, int]:
+    """Promotions of a year that are truly bad, and all."""
+    weeks: list[sim.Window] = []
+    bad = promoted = 0
+    for week in range(52):
+        per_slice = LABELS // 4 if reused else LABELS
+        weeks = [*weeks[-3:], _week(run, per_slice, clustered)] if reused else [_week(run, per_slice, clustered)]
+        rows, effect = weeks[0], _not_better(run.rng)
+        for later in weeks[1:]:
+            rows = rows + later
+        uses = min(week, 3) if reused else 0
+        if _promoted(sim.candidate(run.rng, rows, effect), uses):
+            promoted += 1
+            bad += bool(effect.mean() < -sim.MARGIN["accuracy"] or effect.min() < -sim.MARGIN["accuracy"])
+    return bad, promoted
+
+
+def _week(run: Run, per_slice: int, clustered: bool) -> sim.Window:
+    return sim.window(run.rng, [per_slice] * SLICES, 7, clustered)
+
+
+def _not_better(rng: np.random.Generator) -> np.ndarray:
+    """Equal, 1 or 3 points worse everywhere, or one slice 3, 5, 10 points worse and the others up to overall 0."""
+    which = rng.integers(0, 6)
+    if which < 3:
+        return np.full(SLICES, [0.0, -0.01, -0.03][which])
+    broken = [0.03, 0.05, 0.10][which - 3]
+    effect = np.full(SLICES, broken / (SLICES - 1))
+    effect[rng.integers(0, SLICES)] = -broken
+    return effect
+
+
+def _promoted(rows: sim.Scored, uses: int = 0) -> bool:
+    """The slices can only turn a promotion down: they are measured only if overall alone would promote."""
+    if sim.judge(rows, 0, uses=uses).answer is not Answer.PROMOTE:
+        return False
+    order = np.argsort(rows.where, kind="stable")
+    rows = sim.Scored(*(part[order] for part in vars(rows).values()))
+    return sim.judge(rows, SLICES, uses=uses).answer is Answer.PROMOTE
+
+
+def veto(run: Run) -> list[Line]:
+    """3: one broken slice under a candidate that is better elsewhere; and the curve of the first plot."""
+    out = []
+    for world, clustered in WORLDS.items():
+        for n in (300, 1000):
+            key, curve = f"n = {n:,}, {world}", []
+            for size in SIZES:
+                goal = 0.95 if size == 0.10 else 0.90 if (size, n) == (0.05, 1000) else None
+                hits = _blocked(run, size, n, clustered, run.runs if goal else run.runs // 4)
+                curve.append(float(np.mean(hits)))
+                if goal:
+                    text = f"{100 * size:.0f}-point regression in one slice with {n:,} labels: vetoed, slice named"
+                    why = "Holm over 20 slices asks for p ≤ .005; day clustering widens the errors."
+                    out.append(share(text, world, hits, goal, why))
+            run.plots[key] = curve
+    return out
+
+
+def _blocked(run: Run, size: float, n: int, clustered: bool, runs: int) -> list[bool]:
+    sizes, effect = [n, *[LABELS] * (SLICES - 1)], np.array([-size, *[0.01] * (SLICES - 1)])
+    hits = []
+    for _ in range(runs):
+        rows = sim.candidate(run.rng, sim.window(run.rng, sizes, DAYS, clustered), effect)
+        hits.append("s0" in _harmed(sim.judge(rows, SLICES)))
+        run.tick(1)
+    return hits
+
+
+def better(run: Run) -> list[Line]:
+    """4: +1 point everywhere, promoted within four weekly cycles on fresh windows."""
+    out = []
+    for world, clustered in WORLDS.items():
+        weeks = []
+        for _ in range(run.runs // 2):
+            rows = (sim.candidate(run.rng, _week(run, LABELS, clustered), np.full(SLICES, 0.01)) for _ in range(4))
+            weeks.append(next((i for i, found in enumerate(rows) if _promoted(found)), 4))
+            run.tick(1)
+        text = f"Truly +1 point, {SLICES} slices x {LABELS:,} labels a week, margin 2 points: promoted"
+        why = "7 days of shocks that all slices share hide 1 point (t with 6 degrees of freedom)." if clustered else ""
+        out.append(share(f"{text} within 4 weekly cycles", world, [w < 4 for w in weeks], 0.80, why))
+        out.append(share(f"{text} in the first cycle", world, [w < 1 for w in weeks]))
+    return out
+
+
+def quiet(run: Run) -> list[Line]:
+    """5: a year of daily looks on equal champions."""
+    out = []
+    for world, clustered in WORLDS.items():
+        hits = []
+        for _ in range(run.years):
+            days = sim.excess(run.rng, YEAR, 2000 // SLICES, np.zeros(SLICES), clustered)
+            streams = [sim.stream(OVERALL, days.reshape(YEAR, -1))]
+            streams += [sim.stream(f"s{k}", days[:, k]) for k in range(SLICES)]
+            hits.append(sim.alarm_day(streams) is not None)
+            run.tick(1)
+        text = f"Equal champions, overall (2,000 rows a day) + {SLICES} slices, a year of daily looks: a false rollback"
+        out.append(share(text, world, hits, -0.05))
+    return out
+
+
+#: Where, rows a day, points, goal in days.
+FAULTS = [
+    *((OVERALL, 2000, size, goal) for size, goal in ((0.02, -9), (0.03, -5), (0.05, None))),
+    *(("s0", 200, size, goal) for size, goal in ((0.02, -9), (0.03, -5), (0.05, None))),
+    ("s0", 40, 0.20, None),
+]
+
+
+def detect(run: Run) -> list[Line]:
+    """6: days of data from the first faulty day to the alarm, and the curves of the second plot."""
+    out = []
+    for where, n, size, goal in FAULTS:
+        for since in (0, 60):
+            for world, clustered in WORLDS.items():
+                found = [_delay(run, where, n, size, since, clustered) for _ in range(run.faults)]
+                early = sum(wait < 1 for wait, _ in found)
+                days, plain = [wait for wait, _ in found if wait >= 1], [wait for _, wait in found if wait >= 1]
+                place = "on all rows" if where == OVERALL else "in one slice"
+                text = f"{100 * size:.0f} points {place}, {n:,} labels a day, fault from day {since}: median days"
+                out.append(median(text, world, days, goal, _why(where, n, size, plain, early)))
+                if where == OVERALL and since == 60:
+                    run.plots[f"{100 * size:.0f} points, {world}"] = days
+    return out
+
+
+def _delay(run: Run, where: str, n: int, size: float, since: int, clustered: bool) -> tuple[float, float]:
+    """Days to the alarm of the default and of the plain detector; below 1: it alarmed before the fault."""
+    length = since + 100
+    groups = SLICES if where == OVERALL else 1  # a day's rows of all slices carry their own shocks too
+    days = sim.excess(run.rng, length, n // groups, np.full(groups, size), clustered, since).reshape(length, -1)
+    others = [name for name in (OVERALL, *(f"s{k}" for k in range(SLICES))) if name != where]
+    streams = [sim.stream(where, days), *(sim.stream(name, []) for name in others)]
+    run.tick(1)
+    found = [sim.alarm_day(streams, monitor) for monitor in (sim.MONITOR, sim.PLAIN)]
+    waits = [math.inf if day is None else float(day - since + 1) for day in found]
+    return waits[0], waits[1]
+
+
+def _why(where: str, n: int, size: float, plain: list[float], early: int) -> str:
+    """What the wait consists of; `ideal`: log threshold over the growth of the best fixed bet on independent rows."""
+    streams = [sim.stream(name, []) for name in (OVERALL, *(f"s{k}" for k in range(SLICES)))]
+    differ = float(sim.disagreement(np.array([size]))[0])
+    up, edge = (1 + size / differ) / 2, size / differ
+    growth = n * differ * (up * math.log1p(edge) + (1 - up) * math.log1p(-edge))
+    ideal = math.ceil(math.log(sim.MONITOR.thresholds(streams)[where]) / growth)
+    usual = sorted(wait for wait in plain if wait >= 1)
+    text = f"Without the protection of days {days_text(usual[(len(usual) - 1) // 2])}; " if usual else ""
+    text += f"best possible bet on independent rows about {ideal} d"
+    return text + (f"; {early} runs alarmed before the fault and are left out." if early else ".")
+
+
+EXPERIMENTS = {"equal": equal, "year": year, "veto": veto, "better": better, "quiet": quiet, "detect": detect}
+
+
+def steps(name: str, runs: int) -> int:
+    """Ticks of an experiment, for the progress bar."""
+    curves = sum(3 * [runs]) * 2 + 9 * (runs // 4) * 2
+    ticks = {"equal": 4 * runs, "year": 4 * 52 * max(runs // 5, 1), "veto": curves, "better": 2 * (runs // 2)}
+    return {**ticks, "quiet": 2 * max(runs // 5, 1), "detect": 4 * len(FAULTS) * max(runs // 4, 1)}[name]
+
+
+def run_all(names: list[str], runs: int, seed: int, console: Console) -> tuple[list[Line], dict[str, dict]]:
+    """The lines of all experiments in order, and the curves by experiment."""
+    lines: list[Line] = []
+    plots = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        tasks = {name: progress.add_task(name, total=steps(name, runs)) for name in names}
+        for name, task in tasks.items():
+            run = Run(runs, seed, list(EXPERIMENTS).index(name), lambda n, task=task: progress.advance(task, n))
+            lines += EXPERIMENTS[name](run)
+            plots[name] = run.plots
+    return lines, plots
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--runs", type=int, default=800, help="gate decisions per row; years: a fifth, faults: a quarter"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), help="print these and write nothing")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    console, start = Console(), time.perf_counter()
+    names = arguments.only or list(EXPERIMENTS)
+    lines, plots = run_all(names, arguments.runs, arguments.seed, console)
+    console.print(table(lines))
+    if arguments.only:
+        return
+    minutes = (time.perf_counter() - start) / 60
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    veto_plot(arguments.out / "veto_power.png", SIZES, plots["veto"])
+    delay_plot(arguments.out / "detection_delay.png", plots["detect"])
+    text = document(lines, arguments.runs, arguments.seed, minutes)
+    (arguments.out / "operating_characteristics.md").write_text(text, encoding="utf-8")
+    console.print("wrote operating_characteristics.md, veto_power.png, detection_delay.png")
+
+
+if __name__ == "__main__":
+    main()
