@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Folder of embedded state of a deployment that says nothing else.
+DEFAULT_HOME = "var/continual"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -30,7 +33,7 @@ class Settings:
         """Read CONTINUAL_HOME, CONTINUAL_CONFIGS, CONTINUAL_DATABASE_URL, CONTINUAL_CATALOG_URI,
         CONTINUAL_WAREHOUSE, MLFLOW_TRACKING_URI and CONTINUAL_AIRFLOW_URL; an empty one counts as not set."""
         env = {k: v for k, v in (os.environ if environ is None else environ).items() if v}
-        home = Path(env.get("CONTINUAL_HOME", "var")).absolute()
+        home = Path(env.get("CONTINUAL_HOME", DEFAULT_HOME)).absolute()
         store = home / "store"
         return cls(
             home=home,

@@ -123,7 +123,7 @@ def test_s57_services_are_looked_for_on_loopback_unless_told():
     settings = Settings.from_environment({})
     assert settings.tracking_uri.startswith("http://127.0.0.1:")
     assert settings.airflow_url.startswith("http://127.0.0.1:")
-    assert settings.home == Path("var").absolute()
+    assert settings.home == Path("var/continual").absolute()
 
 
 def test_every_setting_can_be_set(monkeypatch):

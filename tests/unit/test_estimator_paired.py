@@ -73,7 +73,7 @@ def test_losses_that_differ_where_models_agree_are_a_programming_error():
 
 @pytest.mark.parametrize("target", ["window", "traffic"])
 def test_comparisons_cover_and_equal_models_are_rarely_harmed(target):
-    rng, runs, covered, harmed = np.random.default_rng(3), 700, 0, 0
+    rng, runs, covered, harmed = np.random.default_rng(3), 500, 0, 0
     for _ in range(runs):
         evidence, truth = _evidence(rng, labels=150)
         found = PpiPP(target=target).compare(evidence)

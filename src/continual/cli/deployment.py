@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from continual.flows.workspace import Workspace
     from continual.policy.last_good import PolicyShelf
 
-DEFAULT_HOME = Path("var/continual")
-
 
 @dataclass(frozen=True)
 class Deployment:

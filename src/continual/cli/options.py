@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from continual.cli.deployment import DEFAULT_HOME
+from continual.settings import DEFAULT_HOME
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="CONTINUAL_HOME", help="Folder of the deployment's state.", file_okay=False)
@@ -33,7 +33,7 @@ AppOption = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is written to the ledger.", show_default=False)]
 
-HOME = DEFAULT_HOME
+HOME = Path(DEFAULT_HOME)
 
 
 def examples(*lines: str) -> str:
