@@ -71,7 +71,18 @@ def test_every_module_and_every_public_class_says_what_it_is():
 
 
 #: Packages whose functions everybody else calls.
-EXPLAINED = ("core", "policy", "samplers", "triggers", "gates", "monitors", "metrics", "labelers", "sources")
+EXPLAINED = (
+    "core",
+    "estimators",
+    "policy",
+    "samplers",
+    "triggers",
+    "gates",
+    "monitors",
+    "metrics",
+    "labelers",
+    "sources",
+)
 
 
 def test_every_public_function_of_the_pure_layers_has_a_docstring():
@@ -117,7 +128,19 @@ def test_s57_nothing_binds_to_every_interface_and_no_pickle_is_loaded():
 
 
 #: Packages that take `as_of` as an argument; audit stamps in stores may read the clock.
-NO_CLOCK = ("core", "policy", "samplers", "triggers", "gates", "monitors", "metrics", "flows", "labelers", "sources")
+NO_CLOCK = (
+    "core",
+    "estimators",
+    "policy",
+    "samplers",
+    "triggers",
+    "gates",
+    "monitors",
+    "metrics",
+    "flows",
+    "labelers",
+    "sources",
+)
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}
 
 

@@ -72,6 +72,33 @@ def test_aipw_by_rows_is_the_papers_sum_and_its_variance_for_traffic():
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, labels - 1) * se)
 
 
+def test_for_traffic_rows_without_labels_vary_too():
+    """Written out: each row's share of the deviation is lambda (f - mean f)/N + w (r - mean r)/sum w."""
+    evidence = _evidence(6)
+    found = PpiPP(power=0.7).estimate(evidence)
+    k = evidence.labelled
+    w = np.where(k, 1 / evidence.probability, 0)
+    r = np.where(k, evidence.observed - 0.7 * evidence.surrogate, 0)
+    share = w * (r - np.average(r, weights=w)) / w.sum()
+    share = share + 0.7 * (evidence.surrogate - evidence.surrogate.mean()) / N
+    labels = k.sum()
+    se = np.sqrt(labels / (labels - 1) * np.sum(share**2))
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, labels - 1) * se)
+
+
+def test_labels_lost_from_a_complete_window_leave_the_uncertainty_of_a_random_sample():
+    rng = np.random.default_rng(7)
+    loss = rng.gamma(2, 0.3, 2000)
+    observed = np.where(rng.random(2000) < 0.4, loss, np.nan)
+    evidence = Evidence(observed, np.zeros(2000, dtype=np.int64), probability=np.ones(2000))
+    found = Hajek(target="window").estimate(evidence)
+    n = int(np.isfinite(observed).sum())
+    se = np.nanstd(observed, ddof=1) / np.sqrt(n) * np.sqrt(1 - n / 2000)
+    assert found.value == pytest.approx(np.nanmean(observed))
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, n - 1) * se)
+    assert f"{n / 2000:.0%} of the chosen labels came" in found.method
+
+
 def test_lambda_minimises_the_variance_of_the_choice_of_labels():
     evidence = _evidence(1, slope=0.6)
 

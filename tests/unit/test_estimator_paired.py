@@ -46,6 +46,20 @@ def test_labels_only_where_models_differ_give_the_difference_over_all_rows():
     assert found.n_labelled == int((~evidence.known_zero).sum())
 
 
+@pytest.mark.parametrize("days", [1, 20])
+def test_for_traffic_the_share_of_disagreements_varies_too(days):
+    """Rows known to be 0 and rows labelled 0 say the same, but for the degrees of freedom."""
+    rng = np.random.default_rng(6)
+    agree, champion, candidate, _ = _models(rng, differ=0.3, better=0.9)
+    day = np.sort(rng.integers(0, days, N))
+    known = paired(champion, candidate, agree, day)
+    labelled = paired(champion, candidate, np.zeros(N, dtype=bool), day)
+    one, other = Complete().compare(known), Complete().compare(labelled)
+    assert one.gain == pytest.approx(other.gain)
+    assert one.se == pytest.approx(other.se, rel=1e-3)
+    assert one.n < other.n == N
+
+
 def test_labels_on_agreeing_rows_change_nothing():
     evidence, _ = _evidence(np.random.default_rng(1), labels=120)
     none = replace(evidence, observed=np.where(evidence.known_zero, np.nan, evidence.observed))

@@ -47,5 +47,3 @@ def _publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: st
     ws.registry.describe(evidence.candidate, report)
     run_id = ws.registry.version(evidence.candidate).run_id
     ws.registry.log_text(run_id, report, "gate_report.md")
-
-

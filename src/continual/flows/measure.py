@@ -83,9 +83,7 @@ class Occasion:
     decision_key: str
 
 
-def evaluations(
-    evidence: Sequence[SliceEvidence], versions: Mapping[str, str], occasion: Occasion
-) -> list[Evaluation]:
+def evaluations(evidence: Sequence[SliceEvidence], versions: Mapping[str, str], occasion: Occasion) -> list[Evaluation]:
     """Rows of the `evaluation` table. versions: 'candidate' and 'champion' -> model version."""
     from continual.stores.evaluations import Evaluation
 

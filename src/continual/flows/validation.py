@@ -75,9 +75,7 @@ def _accept(
     _supersede(ws, ref, batch)
 
 
-def _refuse(
-    ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame | None, reason: str, as_of: datetime
-) -> None:
+def _refuse(ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame | None, reason: str, as_of: datetime) -> None:
     from continual.stores.batches import Batch
 
     n = 0 if frame is None else len(frame)
