@@ -56,6 +56,9 @@ def test_assets_set_off_monitor_and_retrain(deployment: Deployment, lender: Lend
     monitors, retrains = deployment.runs("replayed.monitor"), deployment.runs("replayed.retrain")
     assert {run.run_type for run in monitors + retrains} == {"asset_triggered"}
     assert {run.state for run in monitors + retrains} == {"success"}
+    looked = lender.ws().ledger.last("trigger")
+    assert looked is not None
+    assert looked.as_of == day(DAYS)  # the last day's event, too, although runs wait for their turn
     early = [run for run in retrains if run.task("curate").state == "skipped"]
     too_little = ("history before the judging window", "at least 500 labelled rows")
     assert all(any(text in deployment.reason(run, "curate") for text in too_little) for run in early)

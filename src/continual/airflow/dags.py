@@ -80,8 +80,8 @@ def _ingest(policy: Policy, assets: Assets) -> DAG:
 def _monitor(policy: Policy, assets: Assets) -> DAG:
     doc = "Measures the champion on every slice, watches it against the previous one, decides whether to retrain."
     with _dag(policy, "monitor", [assets.log], doc) as dag:
-        measure = _task(policy, "measure")
-        watch = _task(policy, "watch", _pinned(measure), emits=assets.alarm)
+        measure = _task(policy, "measure", inlets=[assets.log])
+        watch = _task(policy, "watch", {"measured": measure.output, **_pinned(measure)}, emits=assets.alarm)
         _task(policy, "decide", {"watched": watch.output, **_pinned(watch)}, emits=assets.retrain_due)
     return dag
 

@@ -40,6 +40,31 @@ def moment_of(context: Mapping[str, Any]) -> Moment:
     return Moment(window, utc(end), extra)
 
 
+def caught_up(context: Mapping[str, Any], moment: Moment, seen: datetime | None) -> Moment:
+    """`moment` widened by what the inlets said since the run was started, unless an instant as late was `seen` already.
+
+    Airflow keeps one wake-up per asset while a DAG is at its `max_active_runs`; events after the first of them start
+    no run of their own and belong to none. A run that looks at what has come by now leaves no such event behind.
+    """
+    triggering = [event for group in (context.get("triggering_asset_events") or {}).values() for event in group]
+    if not triggering:
+        return moment
+    since = max(event.timestamp for event in triggering).isoformat()
+    inlets = context["inlet_events"]
+    later = [dict(event.extra or {}) for inlet in inlets for event in inlets[inlet].after(since)]
+    instants = [utc(str(extra["as_of"])) for extra in later if extra.get("as_of")]
+    if not instants or (seen and max(instants) <= seen):
+        return moment
+    windows = [Window.from_dict(extra["window"]) for extra in later if extra.get("window")]
+    return Moment(
+        _union([*windows, *([moment.window] if moment.window else [])]), max([moment.as_of, *instants]), moment.extra
+    )
+
+
+def _union(windows: list[Window]) -> Window | None:
+    return Window(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
+
+
 def _events(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Extras of all triggering asset events, oldest first."""
     triggering = context.get("triggering_asset_events") or {}
@@ -50,6 +75,6 @@ def _events(context: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _window(context: Mapping[str, Any], events: list[dict[str, Any]]) -> Window | None:
     windows = [Window.from_dict(e["window"]) for e in events if e.get("window")]
     if windows:
-        return Window(min(w.start for w in windows), max(w.end for w in windows))
+        return _union(windows)
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     return Window(start, end) if start and end and end > start else None

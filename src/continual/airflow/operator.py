@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from continual.airflow.links import ModelVersionLink
-from continual.airflow.moment import moment_of
+from continual.airflow.moment import Moment, caught_up, moment_of
 from continual.errors import (
     BatchError,
     ContinualError,
@@ -20,6 +20,9 @@ from continual.errors import (
     SliceError,
 )
 
+if TYPE_CHECKING:
+    from continual.flows.workspace import Workspace
+
 #: Trying again cannot help: the input or the decision has to change.
 FINAL = (PolicyError, BatchError, PromotionRefused, LedgerError, SliceError)
 
@@ -28,8 +31,9 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     """Run the flow `flow` of `application`.
 
     inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. trainer: which
-    one a mapped train task is about. emits: asset that is updated when the flow's data holds an `event`. The flow's
-    data become XComs, key by key, with the one-line `reason` and the hash of the `policy`.
+    one a mapped train task is about. inlets: asset whose events since the run's start count, too. emits: asset that
+    is updated when the flow's data holds an `event`. The flow's data become XComs, key by key, with the one-line
+    `reason` and the hash of the `policy`.
     """
 
     template_fields: Sequence[str] = ("inputs",)
@@ -77,9 +81,16 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         run = f"{ti.dag_id} {context['run_id']} {ti.task_id}"
         ws = Workspace.open(self.application, self.inputs.get("policy"), run)
         inputs = {**self.inputs, "trainer": self.trainer}
-        call = Call(ws, moment_of(context), inputs, dict(context.get("params") or {}), self._progress)
+        call = Call(ws, self._moment(context, ws), inputs, dict(context.get("params") or {}), self._progress)
         outcome = TASKS[self.flow](call)
         return {**outcome.data, "reason": outcome.reason, "policy": ws.loaded.hash}
+
+    def _moment(self, context: Any, ws: Workspace) -> Moment:
+        moment = moment_of(context)
+        if not self.inlets:
+            return moment
+        decided = ws.ledger.last("trigger")
+        return caught_up(context, moment, decided.as_of if decided else None)
 
     def _progress(self, done: int, total: int, name: str) -> None:
         if done == total or done % max(1, total // 20) == 0:

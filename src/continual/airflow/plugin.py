@@ -1,4 +1,4 @@
-"""What Airflow has to know to show the product's links."""
+"""What Airflow has to know: the product's links, and two repairs of its embedded database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from continual.airflow.links import ModelVersionLink
-from continual.airflow.savepoints import wait_for_the_write_lock
+from continual.airflow.sqlite import repair
 
 
 class ContinualPlugin(AirflowPlugin):  # type: ignore[misc]
@@ -18,4 +18,4 @@ class ContinualPlugin(AirflowPlugin):  # type: ignore[misc]
 
     @classmethod
     def on_load(cls, *_: Any, **__: Any) -> None:
-        wait_for_the_write_lock()
+        repair()

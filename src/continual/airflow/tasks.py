@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from continual.airflow.moment import Moment
-from continual.core.window import Window
+from continual.core.window import Window, utc
 from continual.flows.workspace import Outcome, Workspace
 
 
@@ -50,21 +50,24 @@ def publish(call: Call) -> Outcome:
 def measure(call: Call) -> Outcome:
     from continual.flows.monitor import measure_live
 
-    return measure_live(call.ws, call.window, call.moment.as_of)
+    outcome = measure_live(call.ws, call.window, call.moment.as_of)
+    return Outcome(outcome.reason, {**outcome.data, "as_of": call.moment.as_of.isoformat()})
 
 
 def watch(call: Call) -> Outcome:
     from continual.flows.monitor import watch as flow
 
-    outcome = flow(call.ws, call.moment.as_of)
-    return Outcome(outcome.reason, {**outcome.data, "event": outcome.data.get("alarm")})
+    as_of = call.inputs["measured"]["as_of"]
+    outcome = flow(call.ws, utc(as_of))
+    return Outcome(outcome.reason, {**outcome.data, "event": outcome.data.get("alarm"), "as_of": as_of})
 
 
 def decide(call: Call) -> Outcome:
     from continual.flows.trigger import decide as flow
 
-    outcome = flow(call.ws, call.moment.as_of, alarmed=bool((call.inputs["watched"] or {}).get("alarm")))
-    event = {"as_of": call.moment.as_of.isoformat(), "cause": outcome.data["cause"]}
+    watched = call.inputs["watched"]
+    outcome = flow(call.ws, utc(watched["as_of"]), alarmed=bool(watched.get("alarm")))
+    event = {"as_of": watched["as_of"], "cause": outcome.data["cause"]}
     return Outcome(outcome.reason, {**outcome.data, "event": event if outcome.data["retrain"] else None})
 
 
