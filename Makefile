@@ -48,8 +48,10 @@ up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies i
 	@$(BIN)/continual up
 
 .PHONY: test
-test: $(VENV)/.dev ## All tests: unit, integration, end to end
-	@$(BIN)/pytest
+test: $(VENV)/.dev ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
+	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/integration
+	@$(BIN)/pytest tests/e2e
 
 .PHONY: unit
 unit: $(VENV)/.dev ## Fast tests only (under a minute)
