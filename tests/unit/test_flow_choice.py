@@ -24,8 +24,8 @@ LATER = datetime(2024, 1, 5, tzinfo=UTC)
 
 
 def workspace(higher_is_better: bool, *trainers: str) -> Any:
-    primary = SimpleNamespace(priority="primary", higher_is_better=higher_is_better)
-    policy = SimpleNamespace(metrics=[primary], trainers=[SimpleNamespace(name=name) for name in trainers])
+    primary = SimpleNamespace(higher_is_better=higher_is_better)
+    policy = SimpleNamespace(primary=primary, trainers=[SimpleNamespace(name=name) for name in trainers])
     return SimpleNamespace(policy=policy)
 
 

@@ -23,9 +23,8 @@ def compare_overall(ws: Workspace, version: str, against: str, window: Window, a
     ------
     ModelUnavailable: one of the two does not load or score.
     """
-    primary = next(m for m in ws.policy.metrics if m.priority == "primary")
     frame = unseen(ws.log.read_labelled(window, as_of), training_rows(ws, version, against))
     use = labelled(frame)
     rows = rows_in(frame, np.ones(len(frame), dtype=bool))
     ours, theirs = (score(load_version(ws, v), frame[use], ws.policy.features.all) for v in (version, against))
-    return primary.compare(rows, ours, theirs)
+    return ws.policy.primary.compare(rows, ours, theirs)

@@ -61,7 +61,7 @@ def evaluate(ws: Workspace, candidates: Sequence[Trained], as_of: datetime) -> O
 
 def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
     """Best forward validation; undefined ones last; ties go to the first in the policy."""
-    better = next(m for m in ws.policy.metrics if m.priority == "primary").higher_is_better
+    better = ws.policy.primary.higher_is_better
     order = {trainer.name: i for i, trainer in enumerate(ws.policy.trainers)}
 
     def rank(item: Trained) -> tuple[bool, float, int]:

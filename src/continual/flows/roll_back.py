@@ -105,7 +105,7 @@ def _worse_overall(ws: Workspace, version: str, champion: str, as_of: datetime) 
     if current is None or end <= current.as_of:
         return None
     found = compare_overall(ws, version, champion, Window(current.as_of, end), as_of)
-    margin = next(m.margin for m in ws.policy.metrics if m.priority == "primary")
+    margin = ws.policy.primary.margin
     if found.high is not None and found.high < -margin:
         return (
             f"worse by more than the margin {margin:g} on the rows since {current.as_of:%Y-%m-%d} "

@@ -50,7 +50,7 @@ def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
     known = ws.registry.version_of(job.key)
     version = _record(ws, job, known or _make(ws, job))
     shown = "undefined" if version.validation is None else f"{version.validation:.4f}"
-    reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {_primary(ws).kind} {shown}"
+    reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {ws.policy.primary.kind} {shown}"
     again = ", trained on this dataset already," if known else ""
     data = {"version": version.version, "trainer": trainer, "validation": version.validation}
     return Outcome(f"version {version.version}{again} {reason}", data)
@@ -115,10 +115,6 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
         )
 
 
-def _primary(ws: Workspace) -> Any:
-    return next(m for m in ws.policy.metrics if m.priority == "primary")
-
-
 def _fit(ws: Workspace, job: _Job, rows: pd.DataFrame) -> Any:
     model = build_pipeline(job.trainer, ws.policy.features, ws.policy.seed)
     try:
@@ -143,7 +139,7 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
         return None
     scores = score(_fit(ws, job, past), later, ws.policy.features.all)
     everything = np.ones(len(later), dtype=bool)
-    return _primary(ws).estimate(rows_in(later, everything), scores).value  # type: ignore[no-any-return]
+    return ws.policy.primary.estimate(rows_in(later, everything), scores).value
 
 
 @contextmanager
@@ -180,6 +176,6 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
     data = mlflow.data.from_pandas(rows, source=source, targets="label", name=f"{ws.app}-{job.dataset.id[:8]}")
     mlflow.log_input(data, context="training")
     if validation is not None:
-        mlflow.log_metric(f"validation_{_primary(ws).kind}", validation)
+        mlflow.log_metric(f"validation_{ws.policy.primary.kind}", validation)
     info = log_model(model, rows[ws.policy.features.all].head(5), trusted_types(job.trainer))
     return str(info.model_uri)

@@ -128,6 +128,11 @@ class Policy(Section):
         """Columns logged besides the record's own: features and tags."""
         return [*self.features.all, *[t for t in self.tags if t not in self.features.all]]
 
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides overall; loading has checked that there is exactly one."""
+        return next(m for m in self.metrics if m.priority == "primary")
+
     def metric_terms(self) -> dict[str, MetricTerms]:
         """What the gate needs of each metric, by kind."""
         return {
