@@ -16,6 +16,7 @@ from continual.flows.workspace import Outcome, Workspace
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
 from continual.models.registry import CANDIDATE
+from continual.models.tracking import log_training_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +175,7 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
     )
     source = str(ws.datasets.root / job.dataset.path)
     data = mlflow.data.from_pandas(rows, source=source, targets="label", name=f"{ws.app}-{job.dataset.id[:8]}")
-    mlflow.log_input(data, context="training")
+    log_training_data(data)
     if validation is not None:
         mlflow.log_metric(f"validation_{ws.policy.primary.kind}", validation)
     info = log_model(model, rows[ws.policy.features.all].head(5), trusted_types(job.trainer))
