@@ -83,7 +83,7 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/runtime.lock
-	@$(COMPILE) pyproject.toml --extra demo --extra postgres --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(COMPILE) pyproject.toml --extra demo --extra postgres --extra s3 --extra dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
 
 .PHONY: clean

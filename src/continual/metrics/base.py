@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from continual.core.cells import Carried, Cells
 from continual.core.estimate import Comparison, Estimate
 from continual.core.family import Family, Strategy
 
@@ -22,20 +24,24 @@ class Task(StrEnum):
     """Kind of label a metric applies to."""
 
     BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
 
 
 @dataclass(frozen=True)
 class Rows:
     """Labelled rows of one slice, all arrays of length n_labelled.
 
-    y: label (binary: 0/1). weight: importance weight > 0. day: integer UTC day number, the cluster of the
-    variance. n: rows of the slice including those without a label.
+    y: label (binary: 0/1; multiclass: index of the class; regression: the value). weight: importance weight > 0.
+    day: integer UTC day number, the cluster of the variance. n: rows of the slice including those without a label.
+    columns: logged columns that a metric names in `needs`.
     """
 
     y: Floats
     weight: Floats
     day: npt.NDArray[np.int64]
     n: int
+    columns: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -73,10 +79,42 @@ class Metric(Strategy):
         "a maximum for metrics where lower is better. Empty: no floor.",
     )
 
+    @property
+    def name(self) -> str:
+        """Name in tables and reports: the kind, with the parameters that change its meaning (`quantile_loss@0.9`)."""
+        return self.kind
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Logged numeric columns besides label and score that it reads (`Rows.columns`)."""
+        return ()
+
     @abstractmethod
     def estimate(self, rows: Rows, score: Floats) -> Estimate:
-        """The metric of one model's scores (probabilities for binary), with a 95% interval."""
+        """The metric of one model's scores, with a 95% interval.
+
+        score: (n,) probability of class 1 (binary) or predicted value (regression); (n, K) probabilities (multiclass).
+        """
 
     @abstractmethod
     def compare(self, rows: Rows, candidate: Floats, champion: Floats) -> Comparison:
         """Paired comparison of two models' scores on the same rows, oriented: positive = candidate better."""
+
+    def carried(self) -> Carried | None:
+        """What cells hold for it; None: it is computed from rows only."""
+        return None
+
+    def terms(self, rows: Rows, score: Floats) -> dict[str, Floats]:
+        """Per-row terms named in `carried().terms`, each (n,)."""
+        return {}
+
+    def from_cells(self, cells: Cells) -> list[Estimate]:
+        """The metric on each of the S slices, the interval clustered by the D days (independent rows where wider)."""
+        why = f"{self.kind} is computed from rows, not from cells"
+        totals = zip(cells.n.sum(axis=0), cells.n_labelled.sum(axis=0), strict=True)
+        return [Estimate.undefined(int(n), int(labelled), why) for n, labelled in totals]
+
+    def compare_cells(self, candidate: Cells, champion: Cells, pair: Cells | None) -> list[Comparison]:
+        """`compare` on each of the S slices from cells of identical rows; pair: the terms' differences, when kept."""
+        why = f"{self.kind} is compared on rows, not on cells"
+        return [Comparison.undefined(int(n), why) for n in candidate.n_labelled.sum(axis=0)]

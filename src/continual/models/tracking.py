@@ -26,7 +26,8 @@ def log_training_data(data: Dataset) -> None:
 
     for left in reversed(range(TRIES)):
         try:
-            return mlflow.log_input(data, context="training")
+            mlflow.log_input(data, context="training")
+            return
         except MlflowException as error:
             if not left or "IntegrityError" not in str(error):
                 raise

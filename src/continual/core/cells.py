@@ -1,0 +1,57 @@
+"""Cells: the additive statistics of a model by day and slice. A window is a sum of cells.
+
+Everything a metric needs of the rows is a sum over them, so that a new day costs one scan of that day, a window costs
+no scan at all, and the spread between days is there for honest intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+#: The constant term: its sum is the weight of the labelled rows.
+ONE = "one"
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What cells must hold for a metric. terms: names of per-row terms (`Metric.terms` computes them); products: pairs
+    of term names whose product is summed with squared weights, for the variance of independent rows; counts: the table
+    of labelled rows by label class and score bin; thresholds: scores that must be edges of the bins."""
+
+    terms: tuple[str, ...] = ()
+    products: tuple[tuple[str, str], ...] = ()
+    counts: bool = False
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One model on S slices over D days; or, for a pair of models, the terms' differences (candidate - champion).
+
+    slices: S names. day: (D,) UTC day numbers. n, n_labelled: (D, S) rows, and rows with a label.
+    counts: (D, S, L, B) sum of weights of the labelled rows by label class and score bin; binary: L = 2 and B score
+    bins in ascending order; multiclass: L = B = number of classes, [true, predicted]; None where not carried.
+    center: (B,) the score that stands for each bin; edge: (B - 1,) score from which on a row is in the next bin;
+    both None unless binary.
+    sums: term -> (D, S) sum of w t; `one` is always there. products: (t, u) -> (D, S) sum of w^2 t u.
+    """
+
+    slices: tuple[str, ...]
+    day: Ints
+    n: Ints
+    n_labelled: Ints
+    counts: npt.NDArray[np.generic] | None = None
+    center: Floats | None = None
+    edge: Floats | None = None
+    sums: Mapping[str, Floats] = field(default_factory=dict)
+    products: Mapping[tuple[str, str], Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.slices)

@@ -1,0 +1,1 @@
+"""Distances between two distributions of a column: one file each. File name = `kind`."""
