@@ -107,17 +107,28 @@ def _step(loaded: LoadedPolicy, place: str, trainer: Trainer, last: bool) -> Ite
             f"{place}: {', '.join(unknown)}.",
             "add them to the trainer's `trusted` list if they are yours.",
         )
-    if last and not hasattr(pipeline[-1], "predict_proba"):
-        yield Problem(
-            "The last step of a trainer must predict probabilities.",
-            f"{place}: {trainer.steps[-1].use} has no predict_proba.",
-            "use a classifier that has it, or wrap it in sklearn.calibration.CalibratedClassifierCV.",
-        )
+    if last:
+        yield from _last_step(loaded, place, trainer.steps[-1].use, pipeline[-1])
     if not last and not hasattr(pipeline[-1], "transform"):
         yield Problem(
             "Every step of a trainer but the last must transform.",
             f"{place}: {trainer.steps[-1].use} has no transform.",
             "use a transformer, or make it the last step.",
+        )
+
+
+def _last_step(loaded: LoadedPolicy, place: str, use: str, model: Any) -> Iterator[Problem]:
+    from sklearn.base import is_regressor
+
+    if loaded.policy.label.task == "regression":
+        if not is_regressor(model):
+            got, remedy = f"{place}: {use} is none.", "use a regressor; its `predict` gives the value."
+            yield Problem("The last step of a trainer must be a regressor: label.task is 'regression'.", got, remedy)
+    elif not hasattr(model, "predict_proba"):
+        yield Problem(
+            "The last step of a trainer must predict probabilities.",
+            f"{place}: {use} has no predict_proba.",
+            "use a classifier that has it, or wrap it in sklearn.calibration.CalibratedClassifierCV.",
         )
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from continual.core.estimate import Comparison
 from continual.core.window import Window
 from continual.flows.measure import labelled, rows_in
-from continual.flows.serving_check import load_version
+from continual.flows.serving_check import answers
 from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Workspace
-from continual.models.artifact import score
 
 
 def compare_overall(ws: Workspace, version: str, against: str, window: Window, as_of: datetime) -> Comparison:
@@ -25,6 +24,6 @@ def compare_overall(ws: Workspace, version: str, against: str, window: Window, a
     """
     frame = unseen(ws.log.read_labelled(window, as_of), training_rows(ws, version, against))
     use = labelled(frame)
-    rows = rows_in(frame, np.ones(len(frame), dtype=bool))
-    ours, theirs = (score(load_version(ws, v), frame[use], ws.policy.features.all) for v in (version, against))
+    rows = rows_in(frame, np.ones(len(frame), dtype=bool), ws.policy.primary.needs)
+    ours, theirs = (answers(ws, v, frame[use]) for v in (version, against))
     return ws.policy.primary.compare(rows, ours, theirs)

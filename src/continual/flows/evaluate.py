@@ -14,10 +14,9 @@ from continual.core.window import Window, utc
 from continual.errors import Skipped
 from continual.flows.champion import reconcile
 from continual.flows.measure import Occasion, evaluations, measure
-from continual.flows.serving_check import load_version
+from continual.flows.serving_check import answers
 from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Outcome, Workspace
-from continual.models.artifact import score
 from continual.policy.windows import retrain_windows
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Windo
     trained = training_rows(ws, chosen.version, champion)
     kept = unseen(frame, trained)
     slices, configured = _slices(ws, trained, kept)
-    ours = score(load_version(ws, chosen.version), kept, ws.policy.features.all)
-    theirs = score(load_version(ws, champion), kept, ws.policy.features.all) if champion else None
+    ours = answers(ws, chosen.version, kept)
+    theirs = answers(ws, champion, kept) if champion else None
     evidence = GateEvidence(
         candidate=chosen.version,
         champion=champion,
@@ -132,7 +131,7 @@ def _define(ws: Workspace, slices: Sequence[Slice], as_of: datetime) -> None:
     version = digest([s.as_dict() for s in slices])[:16]
     ws.definitions.record_slices([SliceDefinition(**s.as_dict()) for s in slices], version, as_of)
     contracts = [
-        MetricContract(m.kind, m.owner, m.priority, "higher" if m.higher_is_better else "lower", m.margin, m.floor)
+        MetricContract(m.name, m.owner, m.priority, "higher" if m.higher_is_better else "lower", m.margin, m.floor)
         for m in ws.policy.metrics
     ]
     ws.definitions.record_metrics(contracts, ws.loaded.hash)

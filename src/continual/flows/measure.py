@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,8 +29,8 @@ def labelled(frame: pd.DataFrame) -> Bools:
     return frame["label"].notna().to_numpy(dtype=bool)
 
 
-def rows_in(frame: pd.DataFrame, where: Bools) -> Rows:
-    """The labelled rows of `frame` under the mask `where`; n counts the unlabelled too."""
+def rows_in(frame: pd.DataFrame, where: Bools, needs: Iterable[str] = ()) -> Rows:
+    """The labelled rows of `frame` under the mask `where`; n counts the unlabelled too. needs: columns to go along."""
     use = where & labelled(frame)
     day = frame["event_time"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     return Rows(
@@ -38,6 +38,7 @@ def rows_in(frame: pd.DataFrame, where: Bools) -> Rows:
         weight=np.ones(int(use.sum())),
         day=day[use],
         n=int(where.sum()),
+        columns={name: frame[name].to_numpy(dtype=float, na_value=np.nan)[use] for name in needs},
     )
 
 
@@ -53,9 +54,10 @@ def measure(
     frame: (n, ...) with label (null = unknown) and event_time. candidate, champion: (n,) scores.
     """
     inside, known = masks(slices, frame), labelled(frame)
+    needs = {name for metric in metrics for name in metric.needs}
     out = []
     for item in slices:
-        rows = rows_in(frame, inside[item.name])
+        rows = rows_in(frame, inside[item.name], needs)
         use = inside[item.name] & known
         scores = (candidate[use], None if champion is None else champion[use])
         evidence = tuple(_one(metric, rows, *scores) for metric in metrics)
@@ -65,7 +67,7 @@ def measure(
 
 def _one(metric: Metric, rows: Rows, candidate: Floats, champion: Floats | None) -> MetricEvidence:
     return MetricEvidence(
-        metric=metric.kind,
+        metric=metric.name,
         priority=metric.priority,
         candidate=metric.estimate(rows, candidate),
         champion=None if champion is None else metric.estimate(rows, champion),

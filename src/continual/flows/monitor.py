@@ -13,9 +13,8 @@ from continual.core.verdict import OVERALL
 from continual.core.window import Window, floor_day, utc
 from continual.flows.champion import reconcile
 from continual.flows.measure import Occasion, evaluations, labelled, measure
-from continual.flows.serving_check import load_version
+from continual.flows.serving_check import answers
 from continual.flows.workspace import Outcome, Workspace
-from continual.models.artifact import score
 from continual.models.registry import PREVIOUS
 from continual.policy.windows import matured_until
 
@@ -40,7 +39,7 @@ def measure_live(ws: Workspace, window: Window, as_of: datetime) -> Outcome:
     if frame.empty:
         return Outcome(f"no matured prediction of version {reign.version} in {days}", {})
     slices = slices_of(ws, reign.version, frame)
-    evidence = measure(frame, slices, ws.policy.metrics, frame["prediction"].to_numpy(dtype=float), None)
+    evidence = measure(frame, slices, ws.policy.metrics, ws.policy.label.target.answers(frame), None)
     occasion = Occasion("monitor", days, as_of, "")
     written = ws.evaluations.write(evaluations(evidence, {"candidate": reign.version}, occasion))
     overall = "; ".join(_shown(m.metric, m.candidate) for m in evidence[0].metrics)
@@ -81,10 +80,9 @@ def _served(ws: Workspace, version: str, window: Window, as_of: datetime) -> pd.
 
 
 def _excess(ws: Workspace, frame: pd.DataFrame, previous: str) -> Any:
-    """(n,) Brier loss as served minus the previous version's on the same rows, in [-1, 1]."""
-    label = frame["label"].to_numpy(dtype=float)
-    shadow = score(load_version(ws, previous), frame, ws.policy.features.all)
-    return (frame["prediction"].to_numpy(dtype=float) - label) ** 2 - (shadow - label) ** 2
+    """(n,) loss as served minus the previous version's on the same rows, in [-1, 1]: see `Target.excess`."""
+    target, label = ws.policy.label.target, frame["label"].to_numpy(dtype=float)
+    return target.excess(target.answers(frame), answers(ws, previous, frame), label)
 
 
 def _streams(frame: pd.DataFrame, slices: list[Slice], excess: Any) -> list[PairedStream]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from continual.core.window import Window
 from continual.flows.workspace import Workspace
-from continual.models.artifact import load_model, score
+from continual.models.artifact import Floats, load_model, score
 from continual.models.recipe import trusted_types
 
 if TYPE_CHECKING:
@@ -25,6 +25,16 @@ def load_version(ws: Workspace, version: str) -> Any:
     ModelUnavailable: it does not load.
     """
     return load_model(ws.settings.tracking_uri, f"models:/{ws.app}/{version}", _trusted(ws, version))
+
+
+def answers(ws: Workspace, version: str, frame: pd.DataFrame) -> Floats:
+    """What a version says to every row of `frame`: (n,) or (n, K), see `models.artifact.score`.
+
+    Raises
+    ------
+    ModelUnavailable: it does not load or has no legal answer.
+    """
+    return score(load_version(ws, version), frame, ws.policy.features.all, ws.policy.label.target)
 
 
 def _trusted(ws: Workspace, version: str) -> tuple[str, ...]:
@@ -46,4 +56,4 @@ def check_serves(ws: Workspace, version: str, as_of: datetime) -> None:
     ------
     ModelUnavailable: it does not load, misses a column, fails, or answers outside [0, 1].
     """
-    score(load_version(ws, version), recent_rows(ws, as_of), ws.policy.features.all)
+    answers(ws, version, recent_rows(ws, as_of))

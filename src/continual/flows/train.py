@@ -136,11 +136,12 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
     ordered = rows.sort_values(["event_time", "record_key"])
     cut = ordered["event_time"].quantile(1 - VALIDATION_SHARE)
     past, later = ordered[ordered["event_time"] < cut], ordered[ordered["event_time"] >= cut]
-    if past.empty or later.empty or past["label"].nunique() < 2:
+    one_class = ws.policy.label.target.task != "regression" and past["label"].nunique() < 2
+    if past.empty or later.empty or one_class:
         return None
-    scores = score(_fit(ws, job, past), later, ws.policy.features.all)
+    scores = score(_fit(ws, job, past), later, ws.policy.features.all, ws.policy.label.target)
     everything = np.ones(len(later), dtype=bool)
-    return ws.policy.primary.estimate(rows_in(later, everything), scores).value
+    return ws.policy.primary.estimate(rows_in(later, everything, ws.policy.primary.needs), scores).value
 
 
 @contextmanager
@@ -178,5 +179,6 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
     log_training_data(data)
     if validation is not None:
         mlflow.log_metric(f"validation_{ws.policy.primary.kind}", validation)
-    info = log_model(model, rows[ws.policy.features.all].head(5), trusted_types(job.trainer))
+    example = rows[ws.policy.features.all].head(5)
+    info = log_model(model, example, trusted_types(job.trainer), ws.policy.label.target)
     return str(info.model_uri)

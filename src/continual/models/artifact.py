@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from continual.core.target import BINARY, Target
 from continual.errors import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 FILE = "model.skops"
 
 
-def log_model(model: Any, example: pd.DataFrame, trusted: Sequence[str]) -> Any:
+def log_model(model: Any, example: pd.DataFrame, trusted: Sequence[str], target: Target = BINARY) -> Any:
     """Log `model` to the active run with signature and input example; returns MLflow's ModelInfo.
 
     Raises
@@ -33,14 +34,15 @@ def log_model(model: Any, example: pd.DataFrame, trusted: Sequence[str]) -> Any:
     _check_types(model, trusted)
     # Integers cannot be missing in MLflow's schema, served columns can: the signature speaks of floats.
     example = example.astype({c: float for c in example.select_dtypes("number").columns})
+    answer = "predict" if target.task == "regression" else "predict_proba"
     return mlflow.sklearn.log_model(
         model,
         name="model",
         serialization_format="skops",
         skops_trusted_types=list(trusted),
-        signature=infer_signature(example, model.predict_proba(example)),
+        signature=infer_signature(example, getattr(model, answer)(example)),
         input_example=example,
-        pyfunc_predict_fn="predict_proba",
+        pyfunc_predict_fn=answer,
         pip_requirements=["scikit-learn", "skops"],
     )
 
@@ -102,12 +104,14 @@ def inputs_of(model: Any, features: Sequence[str]) -> list[str]:
     return [str(name) for name in getattr(model, "feature_names_in_", features)]
 
 
-def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
-    """(n,) probability of label 1 for every row of `frame`; features: see `inputs_of`.
+def score(model: Any, frame: pd.DataFrame, features: Sequence[str], target: Target = BINARY) -> Floats:
+    """Answers for every row of `frame`: (n,) probability of label 1 or value, (n, K) probabilities of the classes.
+
+    features: see `inputs_of`. A class that the model was never shown has probability 0.
 
     Raises
     ------
-    ModelUnavailable: a feature is missing or the model fails or answers outside [0, 1].
+    ModelUnavailable: a feature is missing or the model fails or gives no legal answer.
     """
     names = inputs_of(model, features)
     missing = [name for name in names if name not in frame.columns]
@@ -116,15 +120,28 @@ def score(model: Any, frame: pd.DataFrame, features: Sequence[str]) -> Floats:
             "The rows must have the model's features.", f"missing: {missing}.", "check the source's schema."
         )
     if frame.empty:
-        return np.empty(0)
+        return np.empty((0, len(target.classes))) if target.classes else np.empty(0)
     try:
-        out = np.asarray(model.predict_proba(frame[names]), dtype=float)[:, 1]
+        out = _answers(model, frame[names], target)
     except Exception as error:  # any failure of foreign feature code
         raise ModelUnavailable(
             "The model must score today's rows.",
             f"{type(error).__name__}: {str(error)[:300]}.",
             "keep the other version.",
         ) from error
-    if not np.all(np.isfinite(out)) or out.min() < 0 or out.max() > 1:
-        raise ModelUnavailable("Scores must be in [0, 1].", f"[{out.min()}, {out.max()}].", "keep the other version.")
+    problem = target.problem(out)
+    must = "Predictions must be finite." if target.task == "regression" else "Scores must be in [0, 1]."
+    if problem:
+        raise ModelUnavailable(must, f"{problem}.", "keep the other version.")
+    return out
+
+
+def _answers(model: Any, rows: pd.DataFrame, target: Target) -> Floats:
+    if target.task == "regression":
+        return np.asarray(model.predict(rows), dtype=float)
+    found = np.asarray(model.predict_proba(rows), dtype=float)
+    if target.task == "binary":
+        return np.asarray(found[:, 1], dtype=float)
+    out = np.zeros((len(rows), len(target.classes)))
+    out[:, np.asarray(model.classes_, dtype=np.int64)] = found
     return out

@@ -41,6 +41,12 @@ class Step(Section):
 
 ENCODER = "continual.models.pipeline.EncodeCategories"
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
+BOOSTING_VALUES = "sklearn.ensemble.HistGradientBoostingRegressor"
+
+
+def default_steps(task: str) -> list[dict[str, str]]:
+    """What a trainer without `steps` does for labels of this task, as in the policy."""
+    return [{"use": ENCODER}, {"use": BOOSTING_VALUES if task == "regression" else BOOSTING}]
 
 
 class Trainer(Section):
@@ -48,8 +54,8 @@ class Trainer(Section):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     steps: list[Step] = Field(
-        default_factory=lambda: [Step(use=ENCODER, params={}), Step(use=BOOSTING, params={})],
+        default_factory=lambda: [Step.model_validate(step) for step in default_steps("binary")],
         min_length=1,
-        description=f"Default: {ENCODER}, then {BOOSTING}.",
+        description=f"Default: {ENCODER}, then {BOOSTING} ({BOOSTING_VALUES} for regression).",
     )
     trusted: list[str] = Field([], description="Types of your own that skops may load, besides those in `steps`.")

@@ -23,7 +23,7 @@ Problem = tuple[tuple[str | int, ...], str]
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _tasks, _reserved, _slice_columns, _parents, _repeated)
+    checks = (_active, _primary, _classes, _tasks, _reserved, _slice_columns, _parents, _repeated)
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -44,7 +44,17 @@ def _primary(policy: Policy) -> Iterator[Problem]:
         yield ("metrics", i, "priority"), f"exactly one may be 'primary', and {metric.kind!r} already is"
 
 
+def _classes(policy: Policy) -> Iterator[Problem]:
+    names, several = policy.label.classes, policy.label.task == "multiclass"
+    if several and (len(names) < 3 or len(set(names)) < len(names)):
+        yield ("label", "classes"), f"multiclass needs three or more different classes, got {names}"
+    if names and not several:
+        yield ("label", "classes"), f"only multiclass has classes, label.task is {policy.label.task.value!r}"
+
+
 def _tasks(policy: Policy) -> Iterator[Problem]:
+    if policy.label.task not in policy.sampler.tasks:
+        yield ("sampler", "kind"), f"does not apply to label.task {policy.label.task.value!r}; use 'uniform'"
     for i, metric in enumerate(policy.metrics):
         if policy.label.task not in metric.tasks:
             yield ("metrics", i, "kind"), f"does not apply to label.task {policy.label.task.value!r}"
@@ -59,7 +69,7 @@ def _reserved(policy: Policy) -> Iterator[Problem]:
     }
     for path, names in listed.items():
         for i, name in enumerate(names):
-            if name in RESERVED:
+            if name in RESERVED or name in policy.label.target.columns:
                 yield (*path, i), f"{name!r} is a column of the log itself; deliver and list it under another name"
 
 
@@ -86,7 +96,7 @@ def _parents(policy: Policy) -> Iterator[Problem]:
 
 def _repeated(policy: Policy) -> Iterator[Problem]:
     named = {
-        "metrics": [m.kind for m in policy.metrics],
+        "metrics": [m.name for m in policy.metrics],
         "trainers": [t.name for t in policy.trainers],
         "tags": policy.tags,
         "slices": [s.label for s in policy.slices],

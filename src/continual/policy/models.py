@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from continual.core.family import InFamily
 from continual.core.slices import SliceSpec
+from continual.core.target import Target
 from continual.expectations.spec import ExpectationSuiteSpec
 from continual.gates.base import GATES, Gate, MetricTerms
 from continual.labelers.base import LABELERS, Labeler
 from continual.metrics.base import METRICS, Metric, Task
-from continual.models.spec import Features, Trainer
+from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
 from continual.policy.duration import Duration
 from continual.samplers.base import SAMPLERS, Sampler
@@ -46,6 +47,10 @@ def _cron(value: str) -> str:
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
+#: Part of a column's name.
+ClassName = Annotated[str, Field(pattern=r"^[\w .+-]{1,60}$")]
+
+
 class Active(Section):
     """When the application's schedule runs; instants without a zone are UTC."""
 
@@ -56,11 +61,24 @@ class Active(Section):
 class Label(Section):
     """Ground truth and how late it is."""
 
-    name: str = Field(description="What 1 means, for people: 'late'.")
+    name: str = Field(description="What the label says, for people; of a binary one what 1 means: 'late'.")
     task: Task = Field(Task.BINARY, description="Kind of label.")
+    classes: list[ClassName] = Field([], description="multiclass: names of the classes; predictions have p_<class>.")
     lag: Duration = Field(
         description="Rows older than this count as matured: by then nearly all labels that will come have come."
     )
+    never_after: Duration | None = Field(
+        None, description="A label that has not come by then never will; empty: four times the lag."
+    )
+
+    @property
+    def target(self) -> Target:
+        return Target(self.task.value, tuple(self.classes))
+
+    @property
+    def given_up_after(self) -> timedelta:
+        """Age of a row whose label never came."""
+        return self.never_after or 4 * self.lag
 
 
 class Expectations(Section):
@@ -81,6 +99,25 @@ class WindowPolicy(Section):
     min_rows: int = Field(1000, ge=1, description="Fewer labelled training rows: skip, with the reason.")
     max_hole: Duration = Field(
         timedelta(days=7), description="A longer gap without rows in the training window: skip, with the reason."
+    )
+
+
+class StorePolicy(Section):
+    """The evaluation store: what is measured every day, and how long rows are kept."""
+
+    bins: Literal[256, 1024] = Field(
+        256, description="Score bins of the cells (binary); more bins, finer AUC and larger store."
+    )
+    windows: list[Duration] = Field(
+        [timedelta(days=7), timedelta(days=28)],
+        max_length=8,
+        description="Windows of matured days that are evaluated at every run of the monitor.",
+    )
+    keep_rows: Duration | None = Field(
+        None, gt=_SOME_TIME, description="Rows older than this are deleted, their cells stay; empty: rows are kept."
+    )
+    keep_generations: Duration = Field(
+        timedelta(days=90), description="Cells as they were known before stay this long; older as-of reads use the log."
     )
 
 
@@ -121,7 +158,19 @@ class Policy(Section):
     monitor: Annotated[Monitor, InFamily(MONITORS)]
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
     promotion: Promotion = Field(default_factory=Promotion)
+    store: StorePolicy = Field(default_factory=StorePolicy)
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_by_task(cls, data: Any) -> Any:
+        """A trainer without steps ends in what the task needs, which the trainer alone cannot know."""
+        label = data.get("label") if isinstance(data, dict) else None
+        trainers = data.get("trainers") if isinstance(label, dict) and label.get("task") == "regression" else None
+        if not isinstance(trainers, list):
+            return data
+        steps = {"steps": default_steps("regression")}
+        return {**data, "trainers": [{**steps, **t} if isinstance(t, dict) else t for t in trainers]}
 
     @property
     def columns(self) -> list[str]:
@@ -134,9 +183,9 @@ class Policy(Section):
         return next(m for m in self.metrics if m.priority == "primary")
 
     def metric_terms(self) -> dict[str, MetricTerms]:
-        """What the gate needs of each metric, by kind."""
+        """What the gate needs of each metric, by name."""
         return {
-            m.kind: MetricTerms(
+            m.name: MetricTerms(
                 priority=m.priority, margin=m.margin, floor=m.floor, higher_is_better=m.higher_is_better
             )
             for m in self.metrics

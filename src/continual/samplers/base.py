@@ -43,6 +43,8 @@ class Sampler(Strategy):
     family: ClassVar[Family] = SAMPLERS
     #: Whether `weigh` reads `Pool.model`; loading a model costs seconds.
     needs_model: ClassVar[bool] = False
+    #: Values of label.task it serves.
+    tasks: ClassVar[frozenset[str]] = frozenset({"binary", "multiclass", "regression"})
 
     budget: int | None = Field(
         None, ge=1, description="Expected number of labelled rows per retrain; none = every row, probability 1."

@@ -19,6 +19,7 @@ class Uncertainty(Sampler):
     """
 
     needs_model: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[str]] = frozenset({"binary", "multiclass"})
 
     kind: Literal["uncertainty"] = "uncertainty"
     uniform_share: float = Field(0.3, gt=0, le=1, description="Share drawn uniformly; keeps every pi above zero.")
