@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from continual.core.window import Window, floor_day, utc
-from continual.errors import NotEnoughData
+from continual.core.window import Window, day_window, days_of, floor_day, utc
+from continual.errors import ContinualError, NotEnoughData
 from continual.policy.duration import parse, spell
 from continual.policy.load import parse_policy
 from continual.policy.models import Active
-from continual.policy.windows import matured_until, retrain_windows
+from continual.policy.windows import matured_until, report_window, retrain_windows
 
 DAY = timedelta(days=1)
 spans = st.builds(timedelta, hours=st.integers(1, 24 * 200))
@@ -140,3 +140,25 @@ def test_instants_without_a_zone_and_empty_windows_are_refused():
         Window(datetime(2013, 1, 1), datetime(2013, 1, 2, tzinfo=UTC))
     with pytest.raises(ValueError, match=r"must end after it starts"):
         Window("2013-01-01T00:00:00Z", "2013-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [("7d", "2024-05-23", "2024-05-30"), ("2024-01-01..2024-02-01", "2024-01-01", "2024-02-01")],
+)
+def test_a_reported_window_is_matured_days_or_two_dates(policy, text: str, start: str, end: str) -> None:
+    found = report_window(policy, datetime(2024, 6, 1, 6, tzinfo=UTC), text)
+    assert (f"{found.start:%Y-%m-%d}", f"{found.end:%Y-%m-%d}") == (start, end)
+
+
+@pytest.mark.parametrize("text", ["", "7", "2024-02-01..2024-01-01", "2024-01-01..", "2024-01-01T06:00..2024-01-02"])
+def test_a_window_of_another_form_is_refused_with_both_forms(policy, text: str) -> None:
+    with pytest.raises(ContinualError, match=r"28d, or two dates"):
+        report_window(policy, datetime(2024, 6, 1, tzinfo=UTC), text)
+
+
+def test_days_of_a_window_are_those_it_touches() -> None:
+    day = date(2024, 2, 28)
+    assert days_of(day_window(day)) == [day]
+    two = Window(datetime(2024, 2, 28, 23, tzinfo=UTC), datetime(2024, 2, 29, 0, 0, 1, tzinfo=UTC))
+    assert days_of(two) == [day, date(2024, 2, 29)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 
 def utc(value: datetime | str) -> datetime:
@@ -53,3 +53,15 @@ class Window:
 def floor_day(instant: datetime) -> datetime:
     """Midnight UTC at or before `instant`: cells and partitions are days."""
     return utc(instant).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def day_window(day: date) -> Window:
+    """A UTC day as a window."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Window(start, start + timedelta(days=1))
+
+
+def days_of(window: Window) -> list[date]:
+    """The UTC days a window touches, in order."""
+    first, last = window.start.date(), (window.end - timedelta(microseconds=1)).date()
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from continual.core.window import Window, floor_day, utc
-from continual.errors import NotEnoughData
+from continual.errors import ContinualError, NotEnoughData
+from continual.policy.duration import parse as duration
 from continual.policy.models import Policy
 
 
@@ -42,3 +43,32 @@ def retrain_windows(policy: Policy, as_of: datetime) -> RetrainWindows:
             "wait, or shorten window.evaluation.",
         )
     return RetrainWindows(Window(start, split), Window(split, end))
+
+
+def report_window(policy: Policy, as_of: datetime, text: str) -> Window:
+    """Whole UTC days to report on: `28d` = the last 28 that matured by `as_of`; `2013-07-01..2013-08-01` = these, the
+    last one excluded.
+
+    Raises
+    ------
+    ContinualError: neither form, not whole days, or no day at all.
+    """
+    first, dots, last = text.partition("..")
+    try:
+        if dots:
+            days = Window(_midnight(first), _midnight(last))
+        else:
+            end = matured_until(policy, as_of)
+            days = Window(floor_day(end - duration(text)), end)
+    except ValueError as error:
+        raise ContinualError(
+            "A window must be a number of days such as 28d, or two dates such as 2013-07-01..2013-08-01.",
+            f"{text!r}: {error}.",
+            "write one of the two; the second date is excluded.",
+        ) from error
+    return days
+
+
+def _midnight(text: str) -> datetime:
+    return utc(f"{date.fromisoformat(text.strip()).isoformat()}T00:00:00+00:00")
+
