@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from continual.core.verdict import OVERALL
+from continual.policy.consistency_columns import RESERVED, Problem, column_problems
 
 if TYPE_CHECKING:
     from continual.policy.models import Policy
 
-#: Columns every row of the log has, or gets when it is read.
-RESERVED = frozenset(
-    {"record_key", "event_time", "known_at", "model_version", "prediction", "batch_id", "row_hash"}
-    | {"label", "label_known_at", "probability"}
-)
-#: Path of the field and the sentence that says what is wrong with it.
-Problem = tuple[tuple[str | int, ...], str]
-
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _classes, _tasks, _reserved, _slice_columns, _parents, _repeated)
+    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _repeated)
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -71,27 +62,6 @@ def _reserved(policy: Policy) -> Iterator[Problem]:
         for i, name in enumerate(names):
             if name in RESERVED or name in policy.label.target.columns:
                 yield (*path, i), f"{name!r} is a column of the log itself; deliver and list it under another name"
-
-
-def _slice_columns(policy: Policy) -> Iterator[Problem]:
-    known = set(policy.columns)
-    for i, spec in enumerate(policy.slices):
-        for column in spec.columns:
-            if column not in known:
-                near = difflib.get_close_matches(column, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                yield ("slices", i, "by" if spec.by else "where"), f"{column!r} is neither a feature nor a tag{hint}"
-
-
-def _parents(policy: Policy) -> Iterator[Problem]:
-    parent_of = {s.name: s.parent for s in policy.slices if s.name}
-    for i, spec in enumerate(policy.slices):
-        line = [spec.parent]
-        while line[-1] in parent_of and len(line) <= len(parent_of):
-            line.append(parent_of[line[-1]])
-        if line[-1] != OVERALL:
-            why = "leads back to itself" if line[-1] in parent_of else f"is no named slice ({', '.join(parent_of)})"
-            yield ("slices", i, "parent"), f"{why}; every slice must roll up to {OVERALL!r}"
 
 
 def _repeated(policy: Policy) -> Iterator[Problem]:

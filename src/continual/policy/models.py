@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from continual.behaviours.base import BEHAVIOURS, Behaviour
 from continual.core.family import InFamily
 from continual.core.slices import SliceSpec
 from continual.core.target import Target
+from continual.detectors.base import DETECTORS, Detector
 from continual.expectations.spec import ExpectationSuiteSpec
 from continual.gates.base import GATES, Gate, MetricTerms
 from continual.labelers.base import LABELERS, Labeler
 from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
-from continual.policy.duration import Duration
+from continual.core.duration import Duration
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
 from continual.triggers.base import TRIGGERS, Trigger
@@ -154,8 +156,15 @@ class Policy(Section):
     trainers: list[Trainer] = Field(min_length=1)
     slices: list[SliceSpec] = Field([], description="Named predicates, or one slice per value of a column.")
     metrics: list[Annotated[Metric, InFamily(METRICS)]] = Field(min_length=1)
+    behaviours: list[Annotated[Behaviour, InFamily(BEHAVIOURS)]] = Field(
+        [], description="What a candidate must do on recent rows whatever its metrics say; one that fails rejects it."
+    )
     gate: Annotated[Gate, InFamily(GATES)]
     monitor: Annotated[Monitor, InFamily(MONITORS)]
+    detector: Annotated[Detector, InFamily(DETECTORS)] = Field(
+        default_factory=lambda: cast(Detector, DETECTORS.build({"kind": "jump"})),
+        description="Looks for inputs that broke, before any label.",
+    )
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
     promotion: Promotion = Field(default_factory=Promotion)
     store: StorePolicy = Field(default_factory=StorePolicy)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from continual.core.window import Window, floor_day, utc
 from continual.errors import ContinualError, NotEnoughData
-from continual.policy.duration import parse as duration
+from continual.core.duration import parse as duration
 from continual.policy.models import Policy
 
 
