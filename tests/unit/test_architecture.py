@@ -82,6 +82,12 @@ EXPLAINED = (
     "metrics",
     "labelers",
     "sources",
+    "api",
+    "cells",
+    "distances",
+    "exporter",
+    "plots",
+    "sdk",
 )
 
 
@@ -140,6 +146,10 @@ NO_CLOCK = (
     "flows",
     "labelers",
     "sources",
+    "api",
+    "cells",
+    "distances",
+    "plots",
 )
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}
 

@@ -34,6 +34,14 @@ def test_excess_of_probabilities_is_the_difference_of_brier_scores() -> None:
     assert as_classes == pytest.approx(BINARY.excess(ours, theirs, label))
 
 
+def test_loss_of_a_row_is_brier_or_the_absolute_error() -> None:
+    label, answer = np.array([0.0, 1.0]), np.array([0.2, 0.7])
+    assert BINARY.loss(answer, label) == pytest.approx([0.04, 0.09])
+    classes = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    assert STORMS.loss(classes, label) == pytest.approx([0.25, 0.0])
+    assert COUNTS.loss(np.array([3.0, -1.0]), label) == pytest.approx([3.0, 2.0])
+
+
 numbers = st.floats(-1e12, 1e12, allow_nan=False)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -177,3 +180,88 @@ def test_absolute_folders_and_literal_dots_in_the_pattern(home: Path) -> None:
     (home / "predictions" / "2013-07-02xparquet").write_text("x")
     with pytest.raises(BatchError):
         source.batches("predictions", UNTIL, home)
+
+
+def test_an_unchanged_file_is_hashed_once_also_by_another_process(home: Path) -> None:
+    path = put(home, "2013-07-01.parquet")
+    put(home, "2013-07-02.parquet", ("b",))
+    first = folder().batches("predictions", UNTIL, home)
+    (cache,) = (home / "cache" / "sources").glob("*.json")
+    kept = json.loads(cache.read_text())
+    kept["files"]["2013-07-02.parquet"][1] = "as remembered"  # only a cache that is asked can answer this
+    cache.write_text(json.dumps(kept))
+    second = folder().batches("predictions", UNTIL, home)
+    assert [ref.content_hash for ref in second] == [first[0].content_hash, "as remembered"]
+    path.write_bytes(path.read_bytes())  # same content, written again: hashed again, the same batch
+    assert folder().batches("predictions", UNTIL, home)[0].content_hash == first[0].content_hash
+    path.unlink()
+    assert names(folder().batches("predictions", UNTIL, home)) == ["2013-07-02.parquet"]
+    assert list(json.loads(cache.read_text())["files"]) == ["2013-07-02.parquet"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 0, "files": {}}', '{"format": 1, "files": {"a": 1}}'])
+def test_a_broken_listing_cache_is_made_again(home: Path, content: str) -> None:
+    put(home, "2013-07-01.parquet")
+    before = folder().batches("predictions", UNTIL, home)
+    (cache,) = (home / "cache" / "sources").glob("*.json")
+    good = cache.read_text()
+    cache.write_text(content)
+    assert folder().batches("predictions", UNTIL, home) == before
+    assert cache.read_text() == good
+
+
+def test_a_home_that_cannot_be_written_still_lists(home: Path) -> None:
+    put(home, "2013-07-01.parquet")
+    (home / "cache").write_text("in the way")
+    assert names(folder().batches("predictions", UNTIL, home)) == ["2013-07-01.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("../../etc", "stays under the home"),
+        ("landing/../../x", "stays under the home"),
+        ("s3://key:secret@bucket/in", "without user or password"),
+        ("s3://", "must be a URL"),
+    ],
+)
+def test_s61_locations_that_leave_the_home_or_hold_secrets_are_refused(location: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as caught:
+        folder(predictions=location)
+    assert "secret@" not in str(caught.value).split("input_value")[0]
+
+
+def test_a_missing_client_names_the_extra(home: Path) -> None:
+    """In an interpreter whose import system has no s3fs."""
+    code = (
+        "import sys; sys.modules['s3fs'] = None\n"
+        "from datetime import UTC, datetime; from pathlib import Path\n"
+        "from continual.sources.folder import Folder\n"
+        "Folder(predictions='s3://b/p', labels='l').batches('predictions', datetime(2024, 1, 1, tzinfo=UTC), Path('.'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home, check=False)
+    assert "BatchError" in done.stderr
+    assert "pip install 'continual[s3]'" in done.stderr
+
+
+def test_keys_of_a_csv_are_text_and_so_is_what_the_policy_names(home: Path) -> None:
+    (home / "predictions" / "2013-07-01.csv").write_text("record_key,zip,temp\n007,0123,1\n8,NA,\n")
+    source = SOURCES.build(
+        {"kind": "folder", "predictions": "predictions", "labels": "labels", "pattern": "{date}.csv", "text": ["zip"]}
+    )
+    assert isinstance(source, Folder)
+    table = source.read(source.batches("predictions", UNTIL, home)[0])
+    assert table.to_pydict() == {"record_key": ["007", "8"], "zip": ["0123", "NA"], "temp": [1, None]}
+
+
+def test_a_csv_column_that_is_numbers_and_then_text_is_refused_and_text_all_over_is_not(home: Path) -> None:
+    numbers, words = "".join(f"{i},{i}.5\n" for i in range(150_000)), "".join(f"{i},w{i}\n" for i in range(150_000))
+    source, (first, *rest) = folder(pattern="{date}.csv"), ("2013-07-01", "2013-07-02", "2013-07-03")
+    (home / "predictions" / f"{first}.csv").write_text(f"record_key,temp\n{numbers}x,\ny,lots\n")
+    for day, body in zip(rest, (words, numbers + ",\n" * 9), strict=True):
+        (home / "predictions" / f"{day}.csv").write_text(f"record_key,temp\n{body}")
+    mixed, text, good = source.batches("predictions", UNTIL, home)
+    with pytest.raises(BatchError, match=r"'temp' of 2013-07-01\.csv.*'0\.5' in one part.*'lots' in another"):
+        source.read(mixed)
+    assert pa.types.is_string(source.read(text).schema.field("temp").type)
+    assert pa.types.is_floating(source.read(good).schema.field("temp").type)

@@ -25,6 +25,13 @@ LEAVE = Param(
     description="Nothing happens when it is not the champion any more. Empty: the present champion.",
 )
 TO = Param(None, type=["null", "string"], title="To version", description="Empty: the last known good one.")
+WINDOW = Param(
+    None,
+    type=["null", "string"],
+    title="Window",
+    description="Days whose cells are built: `365d` = the last 365 matured days, or `2013-07-01..2013-08-01`. "
+    "Empty: all days in the log.",
+)
 REASON = Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger.")
 
 
@@ -38,9 +45,10 @@ class Assets:
 
 
 def application_dags(policy: Policy) -> list[DAG]:
-    """The four DAGs of one application."""
+    """The DAGs of one application."""
     assets = Assets(policy.application)
-    return [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
+    loop = [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
+    return [*loop, _store(policy)]
 
 
 def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, Param] | None = None) -> DAG:
@@ -118,10 +126,10 @@ def _train(policy: Policy, curate: FlowOperator) -> Any:
         application=policy.application,
         flow="train",
         inputs={"curated": curate.output, **_pinned(curate)},
-        map_index_template="{{ task.trainer }}",
+        map_index_template="{{ task.item }}",
         multiple_outputs=True,
     )
-    return mapped.expand(trainer=[t.name for t in policy.trainers])
+    return mapped.expand(item=[t.name for t in policy.trainers])
 
 
 def _approval(policy: Policy, judge: FlowOperator) -> Any:
@@ -146,6 +154,24 @@ def _rollback(policy: Policy, assets: Assets) -> DAG:
     with _dag(policy, "rollback", [assets.alarm], doc, form) as dag:
         roll_back = _task(policy, "roll_back")
         _task(policy, "verify", _pinned(roll_back))
+    return dag
+
+
+def _store(policy: Policy) -> DAG:
+    """Days are built by as many workers as there are: cells of different days have nothing to do with each other."""
+    doc = "Builds the evaluation store's cells over history, a mapped task for some days each; keeps the store small."
+    with _dag(policy, "store", "@weekly", doc, {"window": WINDOW, "as_of": AS_OF}) as dag:
+        survey = _task(policy, "survey")
+        build = FlowOperator.partial(
+            task_id="build",
+            application=policy.application,
+            flow="build",
+            inputs=_pinned(survey),
+            map_index_template="{{ task.item[0] }}..{{ task.item[-1] }}",
+            multiple_outputs=True,
+        ).expand(item=survey.output["groups"])
+        tidy = _task(policy, "tidy", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
+        build >> tidy
     return dag
 
 

@@ -30,10 +30,10 @@ FINAL = (PolicyError, BatchError, PromotionRefused, LedgerError, SliceError)
 class FlowOperator(BaseOperator):  # type: ignore[misc]
     """Run the flow `flow` of `application`.
 
-    inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. trainer: which
-    one a mapped train task is about. inlets: asset whose events since the run's start count, too. emits: asset that
-    is updated when the flow's data holds an `event`. The flow's data become XComs, key by key, with the one-line
-    `reason` and the hash of the `policy`.
+    inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. item: what a
+    mapped task is about (a trainer, some days). inlets: asset whose events since the run's start count, too. emits:
+    asset that is updated when the flow's data holds an `event`. The flow's data become XComs, key by key, with the
+    one-line `reason` and the hash of the `policy`.
     """
 
     template_fields: Sequence[str] = ("inputs",)
@@ -46,7 +46,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         application: str,
         flow: str,
         inputs: dict[str, Any] | None = None,
-        trainer: str | None = None,
+        item: Any = None,
         emits: Asset | None = None,
         **kwargs: Any,
     ) -> None:
@@ -55,7 +55,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
         self.application, self.flow, self.inputs = application, flow, inputs or {}
-        self.trainer, self.emits = trainer, emits
+        self.item, self.emits = item, emits
         self.version: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         ti = context["ti"]
         run = f"{ti.dag_id} {context['run_id']} {ti.task_id}"
         ws = Workspace.open(self.application, self.inputs.get("policy"), run)
-        inputs = {**self.inputs, "trainer": self.trainer}
+        inputs = {**self.inputs, "item": self.item}
         call = Call(ws, self._moment(context, ws), inputs, dict(context.get("params") or {}), self._progress)
         outcome = TASKS[self.flow](call)
         return {**outcome.data, "reason": outcome.reason, "policy": ws.loaded.hash}

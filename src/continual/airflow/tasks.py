@@ -48,10 +48,28 @@ def publish(call: Call) -> Outcome:
 
 
 def measure(call: Call) -> Outcome:
-    from continual.flows.monitor import measure_live
+    from continual.flows.settle import measure as flow
 
-    outcome = measure_live(call.ws, call.window, call.moment.as_of)
+    outcome = flow(call.ws, call.window, call.moment.as_of, call.progress)
     return Outcome(outcome.reason, {**outcome.data, "as_of": call.moment.as_of.isoformat()})
+
+
+def survey(call: Call) -> Outcome:
+    from continual.flows.rebuild import survey as flow
+
+    return flow(call.ws, call.params.get("window"), call.moment.as_of)
+
+
+def build(call: Call) -> Outcome:
+    from continual.flows.rebuild import build as flow
+
+    return flow(call.ws, call.inputs["item"], call.moment.as_of, call.progress)
+
+
+def tidy(call: Call) -> Outcome:
+    from continual.flows.rebuild import tidy as flow
+
+    return flow(call.ws, call.moment.as_of)
 
 
 def watch(call: Call) -> Outcome:
@@ -81,7 +99,7 @@ def curate(call: Call) -> Outcome:
 def train(call: Call) -> Outcome:
     from continual.flows.train import train as flow
 
-    return flow(call.ws, call.inputs["curated"]["dataset"], call.inputs["trainer"])
+    return flow(call.ws, call.inputs["curated"]["dataset"], call.inputs["item"])
 
 
 def evaluate(call: Call) -> Outcome:
@@ -121,5 +139,6 @@ TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
+        survey, build, tidy,
     )
 }  # fmt: skip

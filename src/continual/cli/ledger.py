@@ -12,7 +12,7 @@ from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, O
 from continual.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from continual.flows.audit import Rederived
+    from continual.flows.replay_decisions import Rederived
     from continual.stores.ledger import Ledger
 
 commands = typer.Typer(
@@ -25,6 +25,7 @@ Since = Annotated[
     datetime | None,
     typer.Option("--since", parser=instant, metavar="INSTANT", help="Only entries with as_of at or after it (UTC)."),
 ]
+PLURALS = {"verdict": "verdicts", "trigger": "triggers", "monitor": "looks at the monitor", "alarm": "alarms"}
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many, the newest.")]
 
 
@@ -80,14 +81,15 @@ def verify(
 def replay(
     app: OneApp = None, home: HomeOption = HOME, configs: ConfigsOption = None, as_json: JsonOption = False
 ) -> None:
-    """Derive every verdict again from its recorded evidence, under the policy of the day; no model is needed.
+    """Derive every decision again from its recorded evidence, under the policy of the day; no model is needed.
 
-    Exit code 1 when a verdict comes out different or cannot be derived again.
+    Verdicts, triggers, looks at the monitor and alarms. Exit code 1 when one comes out different or cannot be derived
+    again.
     """
-    from continual.flows.audit import rederive_verdicts
+    from continual.flows.replay_decisions import rederive
 
     here = deployment(home, configs)
-    found = [(ledger.app, one) for ledger in _ledgers(here, app) for one in rederive_verdicts(ledger, here.shelf)]
+    found = [(ledger.app, one) for ledger in _ledgers(here, app) for one in rederive(ledger, here.shelf)]
     if as_json:
         print_json([{"application": name, **one.as_dict()} for name, one in found])
     else:
@@ -98,11 +100,19 @@ def replay(
 
 def _show(found: list[tuple[str, Rederived]]) -> None:
     words: dict[Any, str] = {True: "identical", False: "DIFFERENT", None: "not derivable"}
-    rows = [(name, one.seq, one.candidate, one.answer, words[one.same], one.difference) for name, one in found]
+    rows = [
+        (name, one.seq, one.kind, one.candidate, one.answer, words[one.same], one.difference)
+        for name, one in found
+        if one.kind == "verdict" or not one.same
+    ]
     if rows:
-        print_table(("application", "seq", "candidate", "recorded", "derived again", "difference"), rows)
-    same = sum(bool(one.same) for _, one in found)
-    say(f"{same} of {len(found)} verdicts identical", "green" if same == len(found) else "red")
+        head = ("application", "seq", "kind", "version", "recorded", "derived again", "difference")
+        print_table(head, rows)
+    for kind in dict.fromkeys(["verdict", *(one.kind for _, one in found)]):
+        of_kind = [one for _, one in found if one.kind == kind]
+        same = sum(bool(one.same) for one in of_kind)
+        plural = PLURALS.get(kind, f"entries {kind}")
+        say(f"{same:,} of {len(of_kind):,} {plural} identical", "green" if same == len(of_kind) else "red")
 
 
 def _ledgers(here: Deployment, app: str | None) -> list[Ledger]:

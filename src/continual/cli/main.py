@@ -8,7 +8,22 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from continual.cli import check, database, ledger, quarantine, runs, schema, status, up
+from continual.cli import (
+    check,
+    data,
+    database,
+    exporter,
+    labels,
+    ledger,
+    metrics,
+    quarantine,
+    runs,
+    schema,
+    score,
+    slices,
+    status,
+    up,
+)
 from continual.errors import ContinualError
 
 #: What a command imports must not report to its makers that it was used.
@@ -47,5 +62,7 @@ app = typer.Typer(
     help="The control loop around models in production: retrain, judge, promote, watch, roll back.",
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
-for _module in (check, up, status, runs, ledger, quarantine, database, schema):
+for _module in (
+    check, up, status, metrics, slices, labels, runs, score, ledger, quarantine, data, exporter, database, schema,
+):  # fmt: skip
     _module.register(app)

@@ -7,7 +7,7 @@ no scan at all, and the spread between days is there for honest intervals.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,3 +55,16 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.slices)
+
+    def of_day(self, position: int) -> Cells:
+        """The cells of one of the D days."""
+        at = slice(position, position + 1)
+        return replace(
+            self,
+            day=self.day[at],
+            n=self.n[at],
+            n_labelled=self.n_labelled[at],
+            counts=None if self.counts is None else self.counts[at],
+            sums={name: value[at] for name, value in self.sums.items()},
+            products={pair: value[at] for pair, value in self.products.items()},
+        )

@@ -3,7 +3,8 @@
 A family is a package (`continual.metrics`, `continual.samplers`, ...). The file name is the `kind`; the file
 holds one subclass of the family's base, a frozen pydantic model whose fields are the parameters in the policy.
 Modules are imported when their kind is first used, so that parsing a DAG file stays cheap. Third parties add
-kinds through entry points of the group with the package's name.
+kinds through entry points of the group with the package's name; a policy may also name a class that is just
+importable, `kind: package.module:Class`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
@@ -20,9 +22,16 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from continual.errors import DuplicateKind, UnknownKind
 
+#: A kind that is an import path.
+IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+
 
 class Strategy(BaseModel):
-    """Base of every strategy: frozen parameters, unknown fields refused."""
+    """Base of every strategy: frozen parameters, unknown fields refused.
+
+    kind: built-in strategies and those of entry points declare `kind: Literal["name"] = "name"`. One that policies
+    name by import path declares `kind: str` (without a default), since the path is the kind then.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: str
@@ -67,14 +76,16 @@ class Family:
         return sorted(self._locations)
 
     def get(self, kind: str) -> type[Strategy]:
-        """The class of `kind`.
+        """The class of `kind`: a name, or the import path `package.module:Class`.
 
         Raises
         ------
-        UnknownKind: with the nearest existing kind as a suggestion; or its module or entry point is broken.
+        UnknownKind: with the nearest existing kind as a suggestion; or its module or entry point is broken, or the
+        class at the import path is none of this family or does not declare `kind: str`.
         DuplicateKind: two strategies claim one kind.
         """
-        if kind not in self._locations:
+        path = kind if re.fullmatch(IMPORT_PATH, kind) else self._locations.get(kind)
+        if path is None:
             near = difflib.get_close_matches(kind, self.kinds, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UnknownKind(
@@ -82,16 +93,22 @@ class Family:
                 f"{kind!r}.",
                 f"{hint}Known kinds: {', '.join(self.kinds)}.",
             )
-        path = self._locations[kind]
         module_name, _, attribute = path.partition(":")
         try:
             module = importlib.import_module(module_name)
-            return self._member(getattr(module, attribute)) if attribute else self._only_strategy(kind, module)
+            if not attribute:
+                return self._only_strategy(kind, module)
+            found = self._member(getattr(module, attribute))
+            return _accepts_any_kind(found) if path == kind else found
         except UnknownKind:
             raise
         except Exception as error:  # whatever a plugin raises on import must not stop other applications
             raise UnknownKind(
-                f"A {self.noun} must be importable.", f"{kind!r} ({path}): {error}.", "repair or uninstall it."
+                f"A {self.noun} must be importable.",
+                f"{kind!r} ({path}): {error}.",
+                "install the package that holds it, or correct the path."
+                if path == kind
+                else "repair or uninstall it.",
             ) from error
 
     def _member(self, found: Any) -> type[Strategy]:
@@ -147,12 +164,30 @@ class InFamily:
     ) -> dict[str, Any]:
         schemas = [self.family.get(kind).__pydantic_core_schema__ for kind in self.family.kinds]
         if self.family.describing:  # any_of holds triggers: they are being described already, refer to them
-            return handler(core_schema.union_schema([_reference(schema) for schema in schemas]))
+            inner = handler(core_schema.union_schema([_reference(schema) for schema in schemas]))
+            return {"anyOf": [*inner.get("anyOf", [inner]), _IMPORTED]}
         self.family.describing = True
         try:
-            return {**handler(core_schema.union_schema(list(schemas))), "title": self.family.noun}
+            found = handler(core_schema.union_schema(list(schemas)))
+            return {"anyOf": [*found.get("anyOf", [found]), _IMPORTED], "title": self.family.noun}
         finally:
             self.family.describing = False
+
+
+#: JSON Schema of a strategy named by its import path: its parameters are known when it is imported.
+_IMPORTED = {
+    "type": "object",
+    "title": "package.module:Class",
+    "description": "A strategy of your own, by its import path.",
+    "properties": {"kind": {"type": "string", "pattern": IMPORT_PATH, "description": "package.module:Class"}},
+    "required": ["kind"],
+}
+
+
+def _accepts_any_kind(found: type[Strategy]) -> type[Strategy]:
+    if found.model_fields["kind"].annotation is not str:
+        raise TypeError(f"{found.__name__} must declare `kind: str` to be named by its import path")
+    return found
 
 
 def _reference(schema: Any) -> core_schema.CoreSchema:

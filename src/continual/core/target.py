@@ -50,13 +50,26 @@ class Target:
             out: Floats = (served - label) ** 2 - (other - label) ** 2
             return out
         if self.task == "multiclass":
-            truth = np.eye(len(self.classes))[label.astype(np.int64)]
+            truth = self._truth(label)
             half: Floats = (((served - truth) ** 2).sum(axis=1) - ((other - truth) ** 2).sum(axis=1)) / 2
             return half
         ours, theirs = np.abs(served - label), np.abs(other - label)
         total = ours + theirs
         relative: Floats = np.divide(ours - theirs, total, out=np.zeros_like(total), where=total > 0)
         return relative
+
+    def loss(self, answers: Floats, label: Floats) -> Floats:
+        """(n,) loss of each row, lower is better: Brier (of several classes half the squared distance), or the
+        absolute error of numbers, in their unit."""
+        if self.task == "regression":
+            return np.asarray(np.abs(answers - label))
+        return self.excess(answers, self._truth(label), label)
+
+    def _truth(self, label: Floats) -> Floats:
+        """The answer that is certain and right."""
+        if self.task == "multiclass":
+            return np.eye(len(self.classes))[label.astype(np.int64)]
+        return label
 
     def problem(self, answers: Floats) -> str | None:
         """Why answers of a model are none, or None."""

@@ -13,7 +13,7 @@ def make_landing(policy: Policy, home: Path) -> list[Path]:
 
     if not isinstance(policy.source, Folder):
         return []
-    folders = [home / policy.source.predictions, home / policy.source.labels]
+    folders = policy.source.local_folders(home)
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     return folders

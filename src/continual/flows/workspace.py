@@ -15,6 +15,7 @@ from continual.settings import Settings
 
 if TYPE_CHECKING:
     from continual.stores.batches import BatchRegistry
+    from continual.stores.cells import CellStore
     from continual.stores.champions import ChampionHistory
     from continual.stores.database import Database
     from continual.stores.datasets import DatasetStore
@@ -108,6 +109,12 @@ class Workspace:
         from continual.stores.evaluations import EvaluationStore
 
         return EvaluationStore(self.db, self.app)
+
+    @cached_property
+    def cells(self) -> CellStore:
+        from continual.stores.cells import CellStore
+
+        return CellStore(self.db, self.app)
 
     @cached_property
     def definitions(self) -> DefinitionStore:

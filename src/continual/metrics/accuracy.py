@@ -1,4 +1,4 @@
-"""Accuracy: share of rows decided right at a threshold."""
+"""Accuracy: share of rows decided right."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from pydantic import Field
 from continual.core.estimate import Comparison, Estimate
 from continual.core.stats.additive import compared, mean_comparison, mean_estimate
 from continual.core.stats.clustered import Spread, weighted_mean, wider
-from continual.core.stats.flaws import flaw
 from continual.core.stats.midp import corrected_spread, midp_harm
-from continual.metrics.base import Floats, Metric, Rows
+from continual.metrics._confusion import ConfusionMetric, decided
+from continual.metrics._linearised import Whys
+from continual.metrics.base import Floats, Rows
 
 
-class Accuracy(Metric):
-    """Weighted share of rows where `score >= threshold` equals the label, in [0, 1].
+class Accuracy(ConfusionMetric):
+    """Weighted share of rows whose decision equals the label, in [0, 1].
 
-    Comparison of equally weighted rows: mid-p binomial on the rows only one model gets right, 1/2 added to both
-    counts for the interval; by days where that is wider. Rows of unequal weight have no binomial law: paired t,
-    clustered by day. Undefined with fewer than 5 labels.
+    Decision: `score >= threshold` (binary) or the class of the highest score (multiclass). Comparison of equally
+    weighted rows: mid-p binomial on the rows only one model gets right, 1/2 added to both counts for the interval; by
+    days where that is wider. Rows of unequal weight have no binomial law: paired t, clustered by day. From cells only
+    by day. Undefined with fewer than 5 labels.
     """
 
-    kind: Literal["accuracy"] = Field("accuracy", description="Share of right decisions at a threshold, in [0, 1].")
-    threshold: float = Field(0.5, allow_inf_nan=False, description="Scores at or above this count as positive.")
+    kind: Literal["accuracy"] = Field("accuracy", description="Share of right decisions, in [0, 1].")
 
     def estimate(self, rows: Rows, score: Floats) -> Estimate:
-        why = flaw(rows.y, rows.weight, score, probabilities=False)
+        why = self.flaw(rows, score)
         if why:
             return Estimate.undefined(rows.n, len(rows), why)
         right = self._right(rows, score)
@@ -40,7 +41,7 @@ class Accuracy(Metric):
         return Estimate(found.value, low, high, rows.n, len(rows), "weighted mean, 95% binomial bound")
 
     def compare(self, rows: Rows, candidate: Floats, champion: Floats) -> Comparison:
-        why = flaw(rows.y, rows.weight, candidate, champion, probabilities=False)
+        why = self.flaw(rows, candidate, champion)
         if why:
             return Comparison.undefined(len(rows), why)
         gain = self._right(rows, candidate) - self._right(rows, champion)
@@ -48,8 +49,19 @@ class Accuracy(Metric):
             return mean_comparison(gain, rows.weight, rows.day)
         return _unweighted(rows, gain)
 
+    def value_and_gradient(self, table: Floats, center: Floats) -> tuple[Floats, Floats]:
+        total = table.sum(axis=(1, 2))
+        value = np.trace(table, axis1=1, axis2=2) / total
+        return value, (np.eye(table.shape[1]) - value[:, None, None]) / total[:, None, None]
+
+    def trials(self, table: Floats) -> Floats:
+        return np.asarray(table.sum(axis=(1, 2)))
+
+    def reasons(self, table: Floats, weight: Floats) -> Whys:
+        return [None] * len(table)
+
     def _right(self, rows: Rows, score: Floats) -> Floats:
-        return np.asarray((score >= self.threshold) == (rows.y == 1), dtype=np.float64)
+        return np.asarray(decided(score, self.threshold) == rows.y, dtype=np.float64)
 
 
 def _unweighted(rows: Rows, gain: Floats) -> Comparison:

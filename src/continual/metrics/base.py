@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -118,3 +118,15 @@ class Metric(Strategy):
         """`compare` on each of the S slices from cells of identical rows; pair: the terms' differences, when kept."""
         why = f"{self.kind} is compared on rows, not on cells"
         return [Comparison.undefined(int(n), why) for n in candidate.n_labelled.sum(axis=0)]
+
+
+def carried_by(metrics: Iterable[Metric]) -> Carried:
+    """What cells must hold for all of `metrics`: each once, by first mention; thresholds ascend."""
+    parts = [part for part in (metric.carried() for metric in metrics) if part is not None]
+    terms = dict.fromkeys(term for part in parts for term in part.terms)
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for product in (product for part in parts for product in part.products):
+        pairs.setdefault(frozenset(product), product)
+    thresholds = {threshold for part in parts for threshold in part.thresholds}
+    counts = any(part.counts for part in parts)
+    return Carried(tuple(terms), tuple(pairs.values()), counts, tuple(sorted(thresholds)))

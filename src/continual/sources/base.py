@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from continual.core.family import Family, Strategy
+from continual.errors import ContinualError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,13 +18,19 @@ SOURCES = Family("source", "continual.sources")
 Stream = Literal["predictions", "labels"]
 
 
+class SourceUnavailable(ContinualError):
+    """The place that batches come from does not answer now. No `BatchError`: no batch is refused for it, the task is
+    tried again."""
+
+
 @dataclass(frozen=True)
 class BatchRef:
     """One delivered batch, by content.
 
     name: stable name inside its stream. date: UTC day its rows belong to (predictions) or became known (labels).
-    locator: where `read` finds it; opaque to everybody else. content_hash: SHA-256 (hex) of its bytes, empty when
-    they could not be read (`read` then raises). n_bytes: its size.
+    locator: where `read` finds it; opaque to everybody else. content_hash: SHA-256 (hex) of what identifies its
+    content (a file: its bytes; a day of a table: its counts and sums), empty when it could not be read (`read` then
+    raises). n_bytes: its size, 0 where only the rows have one.
     """
 
     stream: Stream
@@ -51,7 +58,8 @@ class Source(Strategy):
 
         Raises
         ------
-        BatchError: something was delivered whose day cannot be known.
+        BatchError: something was delivered whose day cannot be known, or the policy names what is not there.
+        SourceUnavailable: the place does not answer.
         """
 
     @abstractmethod
@@ -60,5 +68,6 @@ class Source(Strategy):
 
         Raises
         ------
-        BatchError: it cannot be read, or its bytes are no longer those that were listed.
+        BatchError: it cannot be read, or its content is no longer what was listed.
+        SourceUnavailable: the place does not answer.
         """

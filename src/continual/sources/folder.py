@@ -1,12 +1,10 @@
-"""Batches as files in two landing folders, one file (or several) per UTC day."""
+"""Batches as files in two landing folders, one file (or several) per UTC day; local or in an object store."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +12,18 @@ from pydantic import Field, field_validator
 
 from continual.core.window import utc
 from continual.errors import BatchError
+from continual.sources._listing import ListingCache
+from continual.sources._places import (
+    Entry,
+    LocalPlace,
+    ObjectPlace,
+    Place,
+    checked_location,
+    is_url,
+    read_bytes,
+    sha256,
+)
+from continual.sources._tabular import parse, unreadable
 from continual.sources.base import BatchRef, Source, Stream
 
 if TYPE_CHECKING:
@@ -24,18 +34,24 @@ _UNFINISHED_SUFFIX = ".tmp"
 
 
 class Folder(Source):
-    """Parquet or CSV files named by day. Whoever delivers writes `<name>.tmp` and renames it when it is complete.
+    """Parquet or CSV files named by day. Whoever delivers writes `<name>.tmp` and renames it when it is complete
+    (object stores: one put).
 
     Files that start with `.` or `_` or end in `.tmp` are not looked at; any other name must match `pattern`.
     """
 
     kind: Literal["folder"] = "folder"
-    predictions: str = Field(min_length=1, description="Folder of predictions, relative to the home or absolute.")
-    labels: str = Field(min_length=1, description="Folder of labels, relative to the home or absolute.")
+    predictions: str = Field(
+        min_length=1, description="Folder of predictions: relative to the home, absolute, or s3://bucket/prefix."
+    )
+    labels: str = Field(
+        min_length=1, description="Folder of labels: relative to the home, absolute, or s3://bucket/prefix."
+    )
     pattern: str = Field(
         "{date}.parquet",
         description="File name: {date} = UTC day as YYYY-MM-DD, * = anything; ends in .parquet or .csv.",
     )
+    text: list[str] = Field([], description="CSV columns that hold text although their values look like numbers.")
 
     @field_validator("pattern")
     @classmethod
@@ -47,55 +63,67 @@ class Folder(Source):
             )
         return value
 
+    @field_validator("predictions", "labels")
+    @classmethod
+    def _location(cls, value: str) -> str:
+        return checked_location(value)
+
     def batches(self, stream: Stream, until: datetime, home: Path) -> list[BatchRef]:
-        """See `Source.batches`; the folder itself must exist."""
-        folder = home / (self.predictions if stream == "predictions" else self.labels)
-        if not folder.is_dir():
-            raise BatchError(
-                f"The folder of {stream} must exist.",
-                f"{folder} is no folder.",
-                f"create it, or correct source.{stream} in the policy.",
-            )
-        dated = self._dated(folder, stream)
+        """See `Source.batches`; a local folder and a bucket must exist, a prefix without objects is empty. An
+        unchanged file is hashed once: see `ListingCache`."""
         end = utc(until).astimezone(UTC).date()
-        found = [_ref(stream, day, path) for path, day in dated if day < end]
+        dated = [(entry, day) for entry, day in self._dated(stream, home) if day < end]
+        cache = ListingCache.open(home, self._location_of(stream, home))
+        found = [_ref(stream, day, entry, cache) for entry, day in dated]
+        cache.save()
         return sorted((ref for ref in found if ref), key=lambda ref: (ref.date, ref.name))
 
     def read(self, ref: BatchRef) -> pa.Table:
-        """See `Source.read`; CSV types are inferred by pyarrow."""
-        path = Path(ref.locator)
+        """See `Source.read`; CSV types are inferred by pyarrow, `record_key` and what `text` names are text."""
         try:
-            content = path.read_bytes()
+            content = read_bytes(ref.locator)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(ref.name, error) from error
         if hashlib.sha256(content).hexdigest() != ref.content_hash:
             raise BatchError(
                 "A file must not change between being listed and being read.",
-                f"{path} changed.",
+                f"{ref.locator} changed.",
                 "run ingest again; deliver by writing <name>.tmp and renaming it.",
             )
-        return _parse(path, content)
+        return parse(ref.name, content, self.text)
 
-    def _dated(self, folder: Path, stream: Stream) -> list[tuple[Path, date]]:
-        delivered = [path for path in sorted(folder.iterdir()) if _finished(path.name)]
-        days = [(path, self._day(path)) for path in delivered]
-        stray = [path.name for path, day in days if day is None]
+    def local_folders(self, home: Path) -> list[Path]:
+        """The folders on this machine, to be made where they are missing."""
+        return [home / place for place in (self.predictions, self.labels) if not is_url(place)]
+
+    def _location_of(self, stream: Stream, home: Path) -> str:
+        named = self.predictions if stream == "predictions" else self.labels
+        return named if is_url(named) else str(home / named)
+
+    def _dated(self, stream: Stream, home: Path) -> list[tuple[Entry, date]]:
+        location, field = self._location_of(stream, home), f"source.{stream}"
+        place: Place = ObjectPlace(location, field) if is_url(location) else LocalPlace(Path(location), field)
+        delivered = [entry for entry in place.entries() if _finished(entry.name)]
+        named = re.compile(_regex(self.pattern))
+        days = [(entry, _day(entry, named)) for entry in delivered]
+        stray = [entry.name for entry, day in days if day is None]
         if stray:
             raise BatchError(
                 f"Every file of {stream} must be named {self.pattern}, with the day as YYYY-MM-DD.",
-                f"{', '.join(stray[:5])}{' and more' if len(stray) > 5 else ''} in {folder}.",
+                f"{', '.join(stray[:5])}{' and more' if len(stray) > 5 else ''} in {location}.",
                 "rename it with its day, or move it out (names that start with '_' are not looked at).",
             )
-        return [(path, day) for path, day in days if day is not None]
+        return [(entry, day) for entry, day in days if day is not None]
 
-    def _day(self, path: Path) -> date | None:
-        match = re.fullmatch(_regex(self.pattern), path.name)
-        if match is None or path.is_dir():
-            return None
-        try:
-            return date.fromisoformat(match["date"])
-        except ValueError:
-            return None
+
+def _day(entry: Entry, named: re.Pattern[str]) -> date | None:
+    match = named.fullmatch(entry.name)
+    if match is None or not entry.is_file:
+        return None
+    try:
+        return date.fromisoformat(match["date"])
+    except ValueError:
+        return None
 
 
 def _regex(pattern: str) -> str:
@@ -107,40 +135,9 @@ def _finished(name: str) -> bool:
     return not name.startswith(_UNFINISHED_PREFIXES) and not name.endswith(_UNFINISHED_SUFFIX)
 
 
-def _ref(stream: Stream, day: date, path: Path) -> BatchRef | None:
-    """None when the file was taken away since it was listed."""
-    try:
-        stat = path.stat()
-        content_hash = _sha256(str(path), stat.st_mtime_ns, stat.st_size)
-    except FileNotFoundError:
+def _ref(stream: Stream, day: date, entry: Entry, cache: ListingCache) -> BatchRef | None:
+    """None when the file was taken away since it was listed; without a hash when its bytes cannot be read."""
+    content = cache.hash_of(entry.name, entry.mark, lambda: sha256(entry.locator)) if entry.mark else ""
+    if not content and not is_url(entry.locator) and not Path(entry.locator).exists():
         return None
-    except OSError:  # one unreadable file must not hide the others; `read` says what is wrong with it
-        return BatchRef(stream, path.name, day, str(path), "", 0)
-    return BatchRef(stream, path.name, day, str(path), content_hash, stat.st_size)
-
-
-@lru_cache(maxsize=4096)
-def _sha256(path: str, mtime_ns: int, size: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _parse(path: Path, content: bytes) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    try:
-        if path.suffix == ".csv":
-            return pyarrow.csv.read_csv(io.BytesIO(content))
-        return pyarrow.parquet.read_table(io.BytesIO(content))
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> BatchError:
-    return BatchError(
-        "A batch must be a readable Parquet or CSV file.",
-        f"{path.name}: {error}.",
-        "deliver it again; other batches are not affected.",
-    )
+    return BatchRef(stream, entry.name, day, entry.locator, content, entry.size if content else 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from continual.stores.database import Database
 
+#: What an evaluation of a window is about.
+_KEY = ("model_version", "slice", "metric", "decision_key")
 IDENTITY = ["purpose", "window_start", "window_end", "model_version", "slice", "metric", "decision_key"]
 
 
@@ -63,6 +66,30 @@ class EvaluationStore:
             upsert(connection, evaluation, rows)
         return len(rows)
 
+    def changed(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+        """Those whose numbers differ from the newest on record for their window, version, slice, metric and decision
+        as of then; what is known already need not be written again."""
+        groups: dict[tuple[str, Window, datetime], list[Evaluation]] = {}
+        for item in evaluations:
+            groups.setdefault((item.purpose, item.window, item.as_of), []).append(item)
+        out = []
+        for (purpose, window, as_of), items in groups.items():
+            known = self.read(window, as_of, latest=True, purpose=purpose)
+            known = known[(known["window_start"] == window.start) & (known["window_end"] == window.end)]
+            said = {tuple(row[name] for name in _KEY): _numbers(row) for row in known.to_dict("records")}
+            rows = [(item, item.row(self.app)) for item in items]
+            out += [item for item, row in rows if said.get(tuple(row[name] for name in _KEY)) != _numbers(row)]
+        return out
+
+    def windows(self, purpose: str, model_version: str) -> list[Window]:
+        """Windows with an evaluation of this purpose and version, oldest first."""
+        from continual.stores.tables import evaluation as table
+
+        where = (table.c.app == self.app, table.c.purpose == purpose, table.c.model_version == model_version)
+        query = table.select().with_only_columns(table.c.window_start, table.c.window_end).where(*where).distinct()
+        with self.db.read() as connection:
+            return sorted(Window(row.window_start, row.window_end) for row in connection.execute(query))
+
     def read(
         self,
         window: Window | None = None,
@@ -92,3 +119,9 @@ class EvaluationStore:
         if latest:
             found = found.drop_duplicates(IDENTITY, keep="last", ignore_index=True)
         return found.astype({"value": float, "low": float, "high": float})
+
+
+def _numbers(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """What an evaluation says; null and NaN are both 'undefined'."""
+    numbers = [row[name] for name in ("value", "low", "high", "n", "n_labelled")]
+    return tuple(None if number is None or math.isnan(number) else number for number in numbers)

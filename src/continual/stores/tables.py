@@ -5,7 +5,21 @@ Downstream systems read these tables with SQL: rename or drop nothing without a 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DefaultClause,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from continual.stores.columns import Instant, Json
 from continual.stores.columns import column as c
@@ -130,7 +144,28 @@ dataset_version = Table(
     c("columns", Json, "Names of the columns, in order."),
     c("path", Words, "Parquet file with the rows' keys and hashes, relative to the data root."),
     c("recorded_at", Instant, "Audit: wall clock when first recorded."),
+    c(
+        "n_erased",
+        BigInteger(),
+        "Rows erased since it was saved; above 0 it is no longer reproducible.",
+        DefaultClause("0"),
+    ),
+    c("left_hash", Id, "Content hash of the rows that are left; null = all of them are.", null=True),
     comment="What a model was trained or judged on.",
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    c("id", Id, "Hash of application, request and day.", key=True),
+    c("app", Id, APP),
+    c("day", Date(), "UTC day of event time whose numbers are affected."),
+    c("n_rows", BigInteger(), "Predictions that went; 0 = only labels or scores."),
+    c("reason", Words, "Why, as asked; never the keys."),
+    c("as_of", Instant, "as_of of the request."),
+    c("kind", String(16), "erase (record keys) or retention (whole days)."),
+    Index("ix_erasure_app_day", "app", "day"),
+    comment="Days whose rows were erased: what was computed of them before cannot be reproduced.",
 )
 
 decision = Table(
@@ -201,6 +236,30 @@ quarantine_item = Table(
     c("opened_as_of", Instant, "as_of of the run that set them aside."),
     Index("ix_quarantine_item_app_state", "app", "state"),
     comment="Rows set aside by ingest, until a person or a replay resolves them.",
+)
+
+cell = Table(
+    "cell",
+    metadata,
+    c("app", Id, APP, key=True),
+    c("model_version", String(257), "Model version, 'live' (as served), or 'a~b' (a pair's differences).", key=True),
+    c("layout", Id, "Hash of slices, carried statistics and score bins.", key=True),
+    c("day", Integer(), "UTC day number (days since 1970-01-01) of the event time.", key=True),
+    c("as_of", Instant, "Only rows and labels known by then are in; a newer generation is a new row.", key=True),
+    c("n_rows", BigInteger(), "Rows of the day."),
+    c("n_labelled", BigInteger(), "Rows with a label and a score."),
+    c("blob", LargeBinary(), "The day's cells, compressed (continual.cells.block)."),
+    comment="Mergeable statistics of a model version by day and slice; a window is a sum of them.",
+)
+
+cell_build = Table(
+    "cell_build",
+    metadata,
+    c("app", Id, APP, key=True),
+    c("model_version", String(257), "As in cell.", key=True),
+    c("layout", Id, "As in cell.", key=True),
+    c("as_of", Instant, "Everything known by then is in the cells.", key=True),
+    comment="Instants up to which the cells were complete.",
 )
 
 lock = Table(

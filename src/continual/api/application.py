@@ -1,0 +1,183 @@
+"""One application, opened by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from continual.core.verdict import OVERALL
+from continual.core.window import Window, utc
+from continual.flows import back_score, cells, drift_query, label_query, slice_query, store_query
+from continual.flows.day_rows import LIVE
+from continual.flows.knowledge import newest
+from continual.flows.workspace import Outcome, Workspace
+from continual.policy.windows import report_window
+from continual.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.core.discovery import WeakSlice
+    from continual.core.label_delay import DelayDependence
+    from continual.core.label_lag import LagCurve
+
+#: What a window defaults to: the last matured days.
+WINDOW = "28d"
+
+
+class Application:
+    """What is known of one application. Reading needs neither Airflow nor MLflow; `score` needs MLflow.
+
+    home: folder of the deployment's state; configs: folder of policy files; by default as the environment says
+    (CONTINUAL_HOME, CONTINUAL_CONFIGS). A window is text as on the command line (`28d` = the last 28 matured days,
+    `2013-07-01..2013-08-01`) or a `Window` of whole UTC days. as_of: only rows and labels known by then count; default:
+    the newest instant at which anything was taken in.
+
+    Raises
+    ------
+    PolicyError: there is no such application, or its policy was never valid.
+    """
+
+    def __init__(self, name: str, home: Path | str | None = None, configs: Path | str | None = None) -> None:
+        environment = Settings.from_environment({"CONTINUAL_HOME": str(home)} if home else None)
+        settings = replace(environment, configs=Path(configs).absolute()) if configs else environment
+        self.workspace = Workspace.open(name, settings=settings)
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Application:
+        """An application whose workspace is open already."""
+        made = cls.__new__(cls)
+        made.workspace = workspace
+        return made
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """The newest instant of knowledge."""
+        return newest(self.workspace)
+
+    def window(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> Window:
+        """What a window in words means."""
+        known = self.as_of if as_of is None else utc(as_of)
+        return window if isinstance(window, Window) else report_window(self.workspace.policy, known, window)
+
+    def metrics(
+        self,
+        window: Window | str = WINDOW,
+        versions: Sequence[str] = (LIVE,),
+        *,
+        slices: Iterable[str] | None = None,
+        metrics: Iterable[str] | None = None,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Every metric on every slice, with 95% intervals clustered by day and label coverage: see `store_query`."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return store_query.metrics(self.workspace, days, known, versions, slices=slices, kinds=metrics)
+
+    def daily(
+        self,
+        window: Window | str = WINDOW,
+        version: str = LIVE,
+        *,
+        slices: Iterable[str] | None = None,
+        metrics: Iterable[str] | None = None,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """`metrics` of every day of the window, with a column `day`; intervals are of independent rows."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return store_query.daily(self.workspace, days, known, version, slices=slices, kinds=metrics)
+
+    def compare(
+        self,
+        candidate: str,
+        champion: str,
+        window: Window | str = WINDOW,
+        *,
+        slices: Iterable[str] | None = None,
+        metrics: Iterable[str] | None = None,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Two versions on identical rows; positive gain = `candidate` is better."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return store_query.compare(self.workspace, candidate, champion, days, known, slices=slices, kinds=metrics)
+
+    def evaluations(self, window: Window | None = None, as_of: datetime | None = None, **equal: Any) -> pd.DataFrame:
+        """Rows of the table `evaluation`: what was measured when; see `EvaluationStore.read`."""
+        return self.workspace.evaluations.read(window, as_of, **equal)
+
+    def slices(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> pd.DataFrame:
+        """Every slice of a window with its predicate, rows and labels."""
+        return slice_query.slices(self.workspace, self.window(window, as_of), as_of or self.as_of)
+
+    def discover(
+        self,
+        window: Window | str = "56d",
+        *,
+        literals: int = 2,
+        min_rows: int = 100,
+        as_of: datetime | None = None,
+    ) -> list[WeakSlice]:
+        """Slices nobody named on which the live model is worse, confirmed on days that did not propose them."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return slice_query.discover(self.workspace, days, known, literals, min_rows)
+
+    def labels(
+        self, window: Window | str = WINDOW, *, slices: Iterable[str] | None = None, as_of: datetime | None = None
+    ) -> pd.DataFrame:
+        """How many labels are there, pending, overdue or never to come, and how long they take."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return label_query.labels(self.workspace, days, known, slices=slices)
+
+    def label_curve(
+        self, window: Window | str = WINDOW, slice_name: str = OVERALL, as_of: datetime | None = None
+    ) -> LagCurve:
+        """Share of rows that have their label after a time."""
+        return label_query.curve(self.workspace, self.window(window, as_of), as_of or self.as_of, slice_name)
+
+    def label_delay(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> DelayDependence:
+        """Does the delay of a label tell its value?"""
+        return label_query.delay(self.workspace, self.window(window, as_of), as_of or self.as_of)
+
+    def drift(
+        self,
+        window: Window | str = WINDOW,
+        reference: Window | str | None = None,
+        *,
+        columns: Iterable[str] | None = None,
+        distances: Iterable[str] = drift_query.DEFAULT,
+        slice_name: str = OVERALL,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """How far inputs and answers are from those of `reference` (default: as many days just before)."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        before = Window(days.start - (days.end - days.start), days.start) if reference is None else reference
+        earlier = self.window(before, as_of)
+        return drift_query.drift(
+            self.workspace, days, earlier, known, columns=columns, distances=distances, slice_name=slice_name
+        )
+
+    def score(
+        self,
+        version: str,
+        window: Window | str = WINDOW,
+        *,
+        as_of: datetime | None = None,
+        progress: back_score.Progress | None = None,
+    ) -> Outcome:
+        """Let a registered version answer every logged row of the window, so that it can be compared there."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return back_score.back_score(self.workspace, version, days, known, progress)
+
+    def build(
+        self,
+        window: Window | str = WINDOW,
+        *,
+        as_of: datetime | None = None,
+        progress: cells.Progress | None = None,
+    ) -> Outcome:
+        """Build the cells of a window that are missing or out of date, so that reading it costs no scan."""
+        days, known = self.window(window, as_of), as_of or self.as_of
+        return cells.build(self.workspace, cells.survey(self.workspace, days, known), known, progress=progress)

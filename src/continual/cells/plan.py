@@ -1,0 +1,67 @@
+"""What a set of cells holds: the slices, what the metrics carry, the bins of the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from continual.cells.bins import ScoreBins
+from continual.core.canonical import digest
+from continual.core.cells import ONE, Carried
+from continual.core.slices import SliceSpec
+from continual.metrics.base import Metric, Task, carried_by
+
+#: Pairs of versions are called by both names.
+PAIR = "~"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """specs: slices besides `overall`. resolution: score bins of a binary model. classes: K of a multiclass model."""
+
+    specs: tuple[SliceSpec, ...]
+    metrics: tuple[Metric, ...]
+    task: Task = Task.BINARY
+    resolution: Any = 256
+    classes: int = 0
+
+    @cached_property
+    def carried(self) -> Carried:
+        """Union of what the metrics need, each part sorted; `one` is left out of the terms."""
+        found = carried_by(self.metrics)
+        return replace(found, terms=tuple(sorted({*found.terms} - {ONE})), products=tuple(sorted(found.products)))
+
+    @cached_property
+    def bins(self) -> ScoreBins:
+        return ScoreBins(self.resolution, self.carried.thresholds)
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """(L, B) of the counts; None where no metric needs them or the label is a number."""
+        if not self.carried.counts or self.task is Task.REGRESSION:
+            return None
+        return (2, len(self.bins)) if self.task is Task.BINARY else (self.classes, self.classes)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Logged columns the metrics read, sorted."""
+        return tuple(sorted({name for metric in self.metrics for name in metric.needs}))
+
+    @cached_property
+    def layout(self) -> str:
+        """Hash of everything that decides what the cells of a day are. Which slices are listed (`top`, `min_rows`),
+        their tier and parent are decided when they are read, so changing them re-uses the cells."""
+        cut = [spec.model_dump(include={"name", "where", "by", "cross", "bins"}, mode="json") for spec in self.specs]
+        carried = [self.carried.terms, self.carried.products, self.carried.counts]
+        return digest([cut, carried, self.bins.as_dict(), self.task.value, self.classes])[:32]
+
+
+def pair_name(candidate: str, champion: str) -> str:
+    return f"{candidate}{PAIR}{champion}"
+
+
+def pairs_of(versions: Sequence[str]) -> list[tuple[str, str]]:
+    """Every version with every later one."""
+    return [(a, b) for i, a in enumerate(versions) for b in versions[i + 1 :]]

@@ -1,0 +1,83 @@
+"""`continual slices`: which slices there are, how many rows they have, and which weak ones nobody named yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from continual.cli.options import HOME, AppOption, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.output import print_json, print_table, say
+from continual.cli.store_options import WindowOption, heading, open_application
+
+if TYPE_CHECKING:
+    from continual.core.discovery import WeakSlice
+
+commands = typer.Typer(
+    no_args_is_help=True, help="The slices of a window, and weak ones nobody named yet.", rich_markup_mode="markdown"
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="slices")
+
+
+@commands.command("list", epilog=examples("continual slices list --app flights", "continual slices list --window 90d"))
+def list_slices(
+    app: AppOption = None,
+    window: WindowOption = "28d",
+    as_of: AsOf = None,
+    home: HomeOption = HOME,
+    configs: ConfigsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List every slice of a window: its predicate, tier, parent, rows and labels."""
+    found = open_application(home, configs, app)
+    rows = found.slices(window, as_of).to_dict("records")
+    if as_json:
+        print_json(rows)
+        return
+    say(heading(found, window, as_of), "bold")
+    columns = ("slice", "n", "n_labelled", "tier", "parent", "predicate")
+    print_table(("slice", "rows", "labelled", "tier", "parent", "rows where"), [[r[c] for c in columns] for r in rows])
+
+
+@commands.command(
+    epilog=examples("continual slices discover --app flights", "continual slices discover --window 90d --literals 2")
+)
+def discover(
+    app: AppOption = None,
+    window: WindowOption = "56d",
+    literals: Annotated[int, typer.Option("--literals", min=1, max=3, help="Conditions a slice may combine.")] = 2,
+    min_rows: Annotated[
+        int, typer.Option("--min-rows", min=30, help="Labelled rows a slice must have in the earlier half.")
+    ] = 100,
+    as_of: AsOf = None,
+    home: HomeOption = HOME,
+    configs: ConfigsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find slices on which the live model is worse than overall and that the policy does not name.
+
+    Half of the days propose, the other half confirms, corrected for the number of proposals: a confirmed slice is
+    worse beyond chance. What is printed can be pasted into the policy.
+    """
+    found = open_application(home, configs, app)
+    weak = found.discover(window, literals=literals, min_rows=min_rows, as_of=as_of)
+    if as_json:
+        print_json([vars(item) for item in weak])
+        return
+    say(f"{heading(found, window, as_of)}: {len([w for w in weak if w.confirmed])} of {len(weak)} confirmed", "bold")
+    for item in weak:
+        _tell(item)
+
+
+def _tell(item: WeakSlice) -> None:
+    word = "confirmed" if item.confirmed else "not confirmed"
+    say(item.predicate, "bold" if item.confirmed else "dim")
+    say(
+        f"  {word}: {item.effect:+.4f} [{item.low:+.4f}, {item.high:+.4f}] loss a row more than on other rows, "
+        f"adjusted p {item.p_adjusted:.2g}, {item.n:,} rows of {item.days} days"
+    )
+    if item.confirmed:
+        say("  " + item.yaml.replace("\n", "\n  ").rstrip())

@@ -1,0 +1,156 @@
+"""Cells of the log: which days miss something, built by one scan each, read as they were known at any instant.
+
+Names of cells: `live` is every logged row as served, whoever served it; `7` is every logged row as version 7 answers
+it, served or scored afterwards; `7~5` is the difference of the two, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from continual.core.window import Window, day_window, days_of, utc
+from continual.flows.day_rows import LIVE, day_rows
+from continual.flows.workspace import Outcome, Workspace
+
+if TYPE_CHECKING:
+    from continual.cells.block import Block
+    from continual.cells.plan import Plan
+    from continual.core.cells import Cells
+    from continual.policy.models import Policy
+    from continual.stores.cells import StoredCells
+
+EPOCH = date(1970, 1, 1)
+#: Called with (days done, days, what) after every day.
+Progress = Callable[[int, int, str], None]
+Pairs = Sequence[tuple[str, str]]
+
+
+def plan_of(policy: Policy) -> Plan:
+    """What the policy's cells hold."""
+    from continual.cells.plan import Plan
+
+    classes = len(policy.label.classes)
+    return Plan(tuple(policy.slices), tuple(policy.metrics), policy.label.task, policy.store.bins, classes)
+
+
+def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
+    """Days whose cells are not there or miss rows or labels known by `as_of`: those of the window, and any other day
+    that has cells."""
+    as_of, layout = utc(as_of), plan_of(ws.policy).layout
+    logged = set(ws.log.touched_days(None, as_of))
+    last = ws.cells.latest_build(LIVE, layout, as_of)
+    touched = logged & set(ws.log.touched_days(last, as_of)) if last else set()
+    inside = logged & set(days_of(window))
+    have = _days_with_cells(ws, _hull([*inside, *touched]), layout, as_of) if inside or touched else set()
+    return sorted((inside - have) | (touched & (inside | have)))
+
+
+def build(
+    ws: Workspace, days: Iterable[date], as_of: datetime, pairs: Pairs = (), progress: Progress | None = None
+) -> Outcome:
+    """Build and keep the cells of these days as known at `as_of`. Safe to repeat, and by several workers at once.
+
+    Raises
+    ------
+    SliceError: a slice column is not logged. StoreError: the log cannot be read.
+    """
+    as_of, plan, wanted, rows = utc(as_of), plan_of(ws.policy), list(days), 0
+    for done, day in enumerate(wanted, start=1):
+        blocks = _blocks(ws, plan, day, as_of, pairs)
+        ws.cells.put(_stored(blocks, plan.layout, as_of))
+        rows += int(blocks[LIVE].n[0]) if blocks else 0
+        if progress:
+            progress(done, len(wanted), f"{day}: {rows:,} rows")
+    reason = f"cells of {len(wanted)} days built from {rows:,} rows" if wanted else "all cells are up to date"
+    return Outcome(reason, {"days": [day.isoformat() for day in wanted], "rows": rows})
+
+
+def settle(ws: Workspace, as_of: datetime) -> None:
+    """Record that every day `survey` named is built."""
+    ws.cells.built(LIVE, plan_of(ws.policy).layout, utc(as_of))
+
+
+def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -> dict[str, Cells]:
+    """Cells by name over the days of the window that have rows, as known at `as_of`; a name without a row is absent.
+
+    Days without cells, or whose cells miss something known by then, are scanned; what is up to date is kept for the
+    next reader.
+    """
+    from continual.cells.window import stack
+
+    as_of, plan = utc(as_of), plan_of(ws.policy)
+    stale = set(survey(ws, window, as_of)) & set(days_of(window))
+    found = _read_stored(ws, names, window, as_of, plan, stale)
+    missing = _incomplete(ws, found, names, window, as_of, stale)
+    pairs = [(a, b) for a, tilde, b in (name.partition("~") for name in names) if tilde]
+    newest = ws.cells.latest_build(LIVE, plan.layout, as_of + timedelta(days=36_525))
+    for day in missing:
+        blocks = _blocks(ws, plan, day, as_of, pairs)
+        if newest is None or as_of >= newest:  # the past was not known like this when its cells were built
+            ws.cells.put(_stored(blocks, plan.layout, as_of))
+        for name in names:
+            if name in blocks:
+                found[name][(day - EPOCH).days] = blocks[name]
+    return {name: stack(list(days.values()), plan.specs) for name, days in found.items() if days}
+
+
+def _read_stored(
+    ws: Workspace, names: Sequence[str], window: Window, as_of: datetime, plan: Plan, stale: set[date]
+) -> dict[str, dict[int, Block]]:
+    from continual.cells.block import Block
+
+    skip = {(day - EPOCH).days for day in stale}
+    kept = ws.cells.read(window, {*names, LIVE}, plan.layout, as_of)
+    newest = {one.day: one.as_of for one in kept[LIVE]}
+    return {
+        name: {
+            one.day: Block.from_bytes(one.blob)
+            for one in kept[name]
+            if one.day not in skip and one.as_of >= newest.get(one.day, one.as_of)
+        }
+        for name in names
+    }
+
+
+def _incomplete(
+    ws: Workspace,
+    found: dict[str, dict[int, Block]],
+    names: Sequence[str],
+    window: Window,
+    as_of: datetime,
+    stale: set[date],
+) -> list[date]:
+    """Stale days, and for versions and pairs the days that were built without them."""
+    if set(names) <= {LIVE}:
+        return sorted(stale)
+    logged = set(ws.log.touched_days(None, as_of)) & set(days_of(window))
+    return sorted(d for d in logged if d in stale or any((d - EPOCH).days not in found[n] for n in names))
+
+
+def _blocks(ws: Workspace, plan: Plan, day: date, as_of: datetime, pairs: Pairs) -> dict[str, Block]:
+    from continual.cells.build import Day, build_day
+
+    table, versions = day_rows(ws, plan, day, as_of)
+    if not table.num_rows:
+        return {}
+    known = [(a, b) for a, b in pairs if a in versions and b in versions]
+    return build_day(Day((day - EPOCH).days, table, versions), plan, known)
+
+
+def _stored(blocks: dict[str, Block], layout: str, as_of: datetime) -> list[StoredCells]:
+    from continual.stores.cells import StoredCells
+
+    return [
+        StoredCells(b.day, name, layout, as_of, b.to_bytes(), int(b.n[0]), int(b.n_labelled[0]))
+        for name, b in blocks.items()
+    ]
+
+
+def _days_with_cells(ws: Workspace, window: Window, layout: str, as_of: datetime) -> set[date]:
+    return {EPOCH + timedelta(days=day) for day in ws.cells.generations(window, LIVE, layout, as_of)}
+
+
+def _hull(days: Sequence[date]) -> Window:
+    return Window(day_window(min(days)).start, day_window(max(days)).end)

@@ -1,0 +1,17 @@
+"""How far an application's knowledge reaches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from continual.flows.workspace import Workspace
+
+
+def newest(ws: Workspace) -> datetime:
+    """The newest instant at which a batch was taken in or a decision was made; the end of `active` and the wall clock
+    do not matter, so that history that is played back is asked as it was known. Before anything came: `active.start`.
+    """
+    ingested = [batch.as_of for batch in ws.batches.batches()]
+    decided = ws.ledger.last()
+    known = [*ingested, *([decided.as_of] if decided else []), ws.policy.active.start]
+    return max(known).astimezone(UTC)

@@ -1,0 +1,74 @@
+"""The weekly round of the evaluation store: cells over all history, split by days, and what is no longer needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from math import ceil
+
+from continual.core.window import Window, day_window, utc
+from continual.errors import Skipped
+from continual.flows import cells
+from continual.flows.workspace import Outcome, Workspace
+from continual.policy.windows import report_window
+
+#: Mapped tasks a survey asks for at most; each costs a start of a process.
+TASKS = 32
+#: Readers that began before a snapshot was replaced must be able to finish; a dataset's snapshot stays anyway.
+KEEP_SNAPSHOTS = timedelta(days=7)
+#: Days a task builds at least, when there are that many.
+FEW = 4
+
+
+def survey(ws: Workspace, window: str | None, as_of: datetime) -> Outcome:
+    """data['groups']: the days whose cells are missing or out of date, split for the tasks that build them. window: as
+    in `report_window`; None = every day in the log.
+
+    Raises
+    ------
+    Skipped: the log is empty.
+    """
+    as_of = utc(as_of)
+    days = cells.survey(ws, _window(ws, window, as_of), as_of)
+    size = max(FEW, ceil(len(days) / TASKS))
+    groups = [[day.isoformat() for day in days[i : i + size]] for i in range(0, len(days), size)]
+    return Outcome(f"{len(days)} days to build, in {len(groups)} tasks", {"groups": groups})
+
+
+def _window(ws: Workspace, window: str | None, as_of: datetime) -> Window:
+    if window:
+        return report_window(ws.policy, as_of, window)
+    logged = ws.log.touched_days(None, as_of)
+    if not logged:
+        raise Skipped("There must be rows in the log.", f"none known by {as_of:%Y-%m-%d %H:%M}Z.", "nothing.")
+    return Window(day_window(logged[0]).start, day_window(logged[-1]).end)
+
+
+def build(ws: Workspace, days: Sequence[str], as_of: datetime, progress: cells.Progress | None = None) -> Outcome:
+    """Cells of one group of days."""
+    return cells.build(ws, [date.fromisoformat(day) for day in days], as_of, progress=progress)
+
+
+def tidy(ws: Workspace, as_of: datetime) -> Outcome:
+    """Drop generations of cells older than `store.keep_generations`, rows older than `store.keep_rows`, and snapshots
+    of the log that no dataset version refers to."""
+    from continual.flows.erase import expire_snapshots
+    from continual.stores.clock import wall_clock
+
+    as_of, kept = utc(as_of), ws.policy.store
+    dropped = ws.cells.prune(as_of - kept.keep_generations)
+    done = [f"{dropped} old generations of cells dropped", _expired(ws, as_of)]
+    # a snapshot's age is of the disk, not of the data: the only thing here that goes by the wall clock
+    done.append(expire_snapshots(ws, wall_clock() - KEEP_SNAPSHOTS).reason)
+    return Outcome("; ".join(done), {"generations": dropped})
+
+
+def _expired(ws: Workspace, as_of: datetime) -> str:
+    from continual.flows.erase import expire
+
+    if ws.policy.store.keep_rows is None:
+        return "rows are kept"
+    try:
+        return expire(ws, as_of - ws.policy.store.keep_rows, "older than store.keep_rows", as_of).reason
+    except Skipped as nothing:
+        return nothing.got
