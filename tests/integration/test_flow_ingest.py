@@ -144,6 +144,33 @@ def test_s06_changed_content_for_a_known_key_is_a_conflict_set_aside_under_its_b
     assert (changed.name, changed.rows_quarantined) == ("2024-01-01-changed.parquet", 7)
 
 
+def test_s06_a_known_key_on_another_day_is_a_conflict_too(stages: Stages) -> None:
+    world = stages("empty")
+    world.deliver(0)
+    world.ingest(0, 1)
+    taken = world.served(0)["record_key"].head(3).tolist()
+    rows = world.served(1)
+    rows.loc[:2, "record_key"] = taken
+    world.deliver(1, rows=rows)
+    world.ingest(1, 2)
+    assert len(keys(world)) == len(set(keys(world))) == 2 * ROWS - 3
+    assert open_items(world) == [("same record key, other content than the logged row", 3)]
+    assert len(world.ws().log.read_predictions(days(0, 1), day(30))) == ROWS
+
+
+def test_s61_hostile_keys_and_future_rows_are_set_aside_and_the_rest_goes_on(stages: Stages) -> None:
+    world = stages("empty")
+    rows = world.served(0)
+    rows["record_key"] = ["a\x00b", "x" * 300, " ", *rows["record_key"].tolist()[3:]]
+    rows.loc[3, "event_time"] = pd.Timestamp(day(1)) + pd.Timedelta(minutes=6)
+    world.deliver(0, rows=rows)
+    world.ingest(0, 1)
+    assert len(keys(world)) == ROWS - 4
+    reasons = world.ws().log.read_quarantine()["reasons"].str.cat(sep=" | ")
+    for said in ("holds a control character", "longer than 255", "null or blank", "the instant of knowledge"):
+        assert said in reasons
+
+
 def test_s06_a_late_file_is_taken_in_and_known_only_from_then_on(stages: Stages) -> None:
     world = stages("empty")
     world.deliver(1)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from continual.expectations import schema
+from continual.metrics.base import Task
 
 AS_OF = datetime(2013, 7, 2, tzinfo=UTC)
 DAY = date(2013, 7, 1)
@@ -159,3 +160,77 @@ def test_labels_from_the_future() -> None:
 def test_s4_null_jump_against_the_usual_share() -> None:
     usual = {"temp": 0.0, "seats": 0.16, "gone": 0.1}
     assert schema.null_jumps({"temp": 0.5, "seats": 0.2}, usual) == ("temp: 50.0% null, usually 0.0%",)
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("", "record_key: null or blank"),
+        ("x" * 256, "record_key: longer than 255 characters"),
+        ("a\x00b", "record_key: holds a control character"),
+        ("a\nb", "record_key: holds a control character"),
+        ("a\x9fb", "record_key: holds a control character"),
+    ],
+)
+def test_s61_keys_that_nobody_could_ask_for_again(key: str, sentence: str) -> None:
+    assert failing(batch(record_key=["a", key, "x" * 255])) == {1: (sentence,)}
+    assert schema.check_labels(labels(record_key=["a", key, "b"]), AS_OF, DAY).row_failures == {1: (sentence,)}
+
+
+def test_a_clock_may_run_ahead_by_five_minutes() -> None:
+    times = pd.to_datetime(["2013-07-02T00:05:00Z", "2013-07-02T00:05:01Z", "2013-07-01T01:00:00Z"])
+    outcome = schema.check_predictions(batch(event_time=times), AS_OF, COLUMNS)
+    assert list(outcome.row_failures) == [1]
+    found = schema.check_labels(labels(known_at=times), AS_OF).row_failures
+    assert list(found) == [1]
+
+
+def test_predictions_known_before_their_event_or_in_the_future() -> None:
+    known = pd.to_datetime(["2013-07-01T00:55Z", "2013-07-01T01:54Z", "2013-07-02T01:00Z"])
+    found = failing(batch(known_at=known))
+    assert list(found) == [1, 2]
+    assert found[1] == ("known_at: before event_time",)
+    assert "known_at: after 2013-07-02" in found[2][0]
+    assert failing(batch(known_at=[known[0], pd.NaT, known[0] + pd.Timedelta(hours=23)])) == {1: ("known_at: null",)}
+    assert "known_at: must hold instant" in check(batch(known_at=["x"] * 3)).reason
+
+
+CLASSES = ("cat", "dog")
+
+
+def multiclass(**columns: Any) -> dict[int, tuple[str, ...]]:
+    base = {"p_cat": [0.5, 0.2, 1.0], "p_dog": [0.5, 0.8004, 0.0]}
+    frame = batch(**{**base, **columns}).drop(columns="prediction")
+    outcome = schema.check_predictions(frame, AS_OF, COLUMNS, DAY, task=Task.MULTICLASS, classes=CLASSES)
+    assert not outcome.failed_batch, outcome.reason
+    return outcome.row_failures
+
+
+def test_multiclass_predictions_are_distributions() -> None:
+    assert multiclass() == {}
+    assert multiclass(p_cat=[0.5, 0.3, 1.0]) == {1: ("p_*: do not sum to 1",)}
+    assert multiclass(p_cat=[0.5, np.inf, -1.0]) == dict.fromkeys((1, 2), ("p_*: outside [0, 1]",))
+    assert multiclass(p_cat=[0.5, np.nan, 1.0]) == {1: ("p_*: some classes have no probability",)}
+    nothing = {"p_cat": [np.nan] * 3, "p_dog": [np.nan] * 3}
+    assert multiclass(**nothing, model_version=[None] * 3) == {}
+    assert list(multiclass(**nothing)) == [0, 1, 2]
+    missing = schema.check_predictions(batch(p_cat=0.5), AS_OF, COLUMNS, task=Task.MULTICLASS, classes=CLASSES)
+    assert "p_dog: the column is missing" in missing.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "bad"),
+    [(["cat", "dog", "cow"], [2]), (["cat", None, "Dog"], [1, 2]), ([0, 1, 2], [2]), ([0.5, 1.0, -1.0], [0, 2])],
+)
+def test_s19_a_class_that_the_policy_does_not_name_is_set_aside(values: list[Any], bad: list[int]) -> None:
+    outcome = schema.check_labels(labels(value=values), AS_OF, DAY, task=Task.MULTICLASS, classes=CLASSES)
+    assert list(outcome.row_failures) == bad
+
+
+def test_regression_takes_any_finite_number() -> None:
+    found = schema.check_predictions(
+        batch(prediction=[-5e9, np.inf, 3.0]), AS_OF, COLUMNS, DAY, task=Task.REGRESSION
+    ).row_failures
+    assert found == {1: ("prediction: not finite",)}
+    outcome = schema.check_labels(labels(value=[-3.5, np.inf, None]), AS_OF, DAY, task=Task.REGRESSION)
+    assert list(outcome.row_failures) == [1, 2]

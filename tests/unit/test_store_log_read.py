@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from continual.core.window import Window
 from continual.stores.entry import storable
-from continual.stores.log_read import resolve, split, touched_days
+from continual.stores.log_read import repeated, resolve, split, windows
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STORED = pd.DataFrame({"record_key": ["k", "l"], "row_hash": ["1", "2"]})
@@ -72,11 +73,21 @@ def test_no_labels_resolve_to_none() -> None:
     assert "n_conflicts" in chosen
 
 
-def test_touched_days_are_whole_utc_days() -> None:
-    column = pa.chunked_array([pa.array([NOON, NOON + timedelta(hours=13)], pa.timestamp("us", "UTC"))])
-    midnight = NOON.replace(hour=0)
-    assert touched_days(column) == Window(midnight, midnight + timedelta(days=2))
-    assert touched_days(column.slice(0, 0)) is None
+def test_days_are_read_as_few_windows() -> None:
+    first, second = windows(np.array([3, 1, 2, 2, 7]))
+    assert first == Window(datetime(1970, 1, 2, tzinfo=UTC), datetime(1970, 1, 5, tzinfo=UTC))
+    assert second == Window(datetime(1970, 1, 8, tzinfo=UTC), datetime(1970, 1, 9, tzinfo=UTC))
+    assert windows(np.array([], dtype=np.int64)) == []
+
+
+def test_repeated_hashes_are_marked_wherever_they_stand() -> None:
+    assert repeated(np.array([5, 1, 5, 2, 1, 9], dtype=np.uint64)).tolist() == [True, True, True, False, True, False]
+
+
+def test_a_key_that_was_logged_twice_before_keys_were_unique_is_known_by_either_content() -> None:
+    stored = pd.DataFrame({"record_key": ["k", "k"], "row_hash": ["1", "2"]})
+    new, identical, conflicts = split(_incoming(("k", "2"), ("a", "1")), stored)
+    assert (new.column("record_key").to_pylist(), identical, conflicts.num_rows) == (["a"], 1, 0)
 
 
 def test_evidence_is_settled_to_what_databases_give_back() -> None:

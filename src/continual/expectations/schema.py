@@ -12,6 +12,7 @@ import numpy.typing as npt
 from continual.core.window import floor_day, utc
 from continual.expectations.outcome import ValidationOutcome, combined, refused, rows_failing
 from continual.expectations.sentences import EMPTY, missing_column
+from continual.metrics.base import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,37 +27,96 @@ PREDICTION: Mapping[str, Kind] = {
 LABEL: Mapping[str, Kind] = {"record_key": "text", "value": "number", "source": "text", "known_at": "instant"}
 
 
+#: A clock may run ahead by this much before its instants are called future.
+SKEW = timedelta(minutes=5)
+#: Bytes are no concern of the log, but a key is an index entry, a file's bound and a line on a screen.
+MAX_KEY = 255
+
+
 def check_predictions(
-    frame: pd.DataFrame, as_of: datetime, columns: Mapping[str, Kind], day: date | None = None
+    frame: pd.DataFrame,
+    as_of: datetime,
+    columns: Mapping[str, Kind],
+    day: date | None = None,
+    *,
+    task: Task = Task.BINARY,
+    classes: Sequence[str] = (),
+    skew: timedelta = SKEW,
 ) -> ValidationOutcome:
     """Whether a batch can become rows of the prediction log.
 
-    columns: kinds of the features and tags. as_of: event times after it cannot have been predicted yet. day: the
-    UTC day the batch says its event times belong to.
+    columns: kinds of the features and tags. as_of: event times more than `skew` after it cannot have been predicted
+    yet. day: the UTC day the batch says its event times belong to. task: binary: `prediction` is a probability;
+    regression: any finite number; multiclass: columns p_<class> for every one of `classes`, each in [0, 1], sum 1
+    within 1e-3; `prediction` may be left out.
     """
     if len(frame) == 0:
         return refused(0, EMPTY)
-    shape = kinds(frame, {**PREDICTION, **columns})
+    shape = kinds(frame, {**prediction_kinds(task, classes), **columns})
     if shape.failed_batch:
         return shape
-    checks = [record_keys(frame), instants(frame, "event_time", as_of, day), predictions(frame)]
-    return combined(len(frame), checks)
+    values = multiclass_predictions(frame, classes) if task == Task.MULTICLASS else predictions(frame, task)
+    checks = [record_keys(frame), instants(frame, "event_time", as_of, day, skew), values]
+    return combined(len(frame), [*checks, known_in_time(frame, as_of, skew)])
 
 
-def check_labels(frame: pd.DataFrame, as_of: datetime, day: date | None = None) -> ValidationOutcome:
-    """Whether a batch can become rows of the label table (binary labels).
+def check_labels(
+    frame: pd.DataFrame,
+    as_of: datetime,
+    day: date | None = None,
+    *,
+    task: Task = Task.BINARY,
+    classes: Sequence[str] = (),
+    skew: timedelta = SKEW,
+) -> ValidationOutcome:
+    """Whether a batch can become rows of the label table.
 
-    A key may come more than once (several sources, corrections). day: the UTC day the labels became known.
+    A key may come more than once (several sources, corrections). day: the UTC day the labels became known. task:
+    binary: 0 or 1; regression: any finite number; multiclass: names of `classes` or their indices from 0.
     """
     if len(frame) == 0:
         return refused(0, EMPTY)
-    shape = kinds(frame, LABEL)
+    shape = kinds(frame, {**LABEL, "value": label_kind(frame, task)})
     if shape.failed_batch:
         return shape
-    n, value = len(frame), _floats(frame["value"])
-    bad = rows_failing(n, ~np.isin(value, (0.0, 1.0)), "value: must be 0 or 1")
+    n = len(frame)
     source = rows_failing(n, _blank(frame["source"]), "source: null or blank")
-    return combined(n, [_keyless(frame), bad, source, instants(frame, "known_at", as_of, day)])
+    checks = [key_form(frame), labels(frame, task, classes), source]
+    return combined(n, [*checks, instants(frame, "known_at", as_of, day, skew)])
+
+
+def prediction_kinds(task: Task, classes: Sequence[str]) -> dict[str, Kind]:
+    """Kinds of the columns every batch of predictions has."""
+    if task != Task.MULTICLASS:
+        return dict(PREDICTION)
+    fixed = {column: kind for column, kind in PREDICTION.items() if column != "prediction"}
+    return {**fixed, **dict.fromkeys((f"p_{name}" for name in classes), "number")}
+
+
+def label_kind(frame: pd.DataFrame, task: Task) -> Kind:
+    """Classes come as names or as indices; anything else is a number."""
+    if task == Task.MULTICLASS and "value" in frame and _held(frame["value"]) == "text":
+        return "text"
+    return "number"
+
+
+def labels(frame: pd.DataFrame, task: Task = Task.BINARY, classes: Sequence[str] = ()) -> ValidationOutcome:
+    """Values that are no label of this task; a class the policy does not name is unseen, not a new one."""
+    n, value = len(frame), frame["value"]
+    if task == Task.MULTICLASS and label_kind(frame, task) == "text":
+        return rows_failing(n, ~value.isin(list(classes)).to_numpy(dtype=bool), f"value: no class of {_some(classes)}")
+    numbers = _floats(value)
+    if task == Task.MULTICLASS:
+        legal = np.isin(numbers, np.arange(len(classes)))
+        return rows_failing(n, ~legal, f"value: no index of a class, 0 to {len(classes) - 1}")
+    if task == Task.REGRESSION:
+        return rows_failing(n, ~np.isfinite(numbers), "value: null or not finite")
+    return rows_failing(n, ~np.isin(numbers, (0.0, 1.0)), "value: must be 0 or 1")
+
+
+def _some(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
+    return ", ".join(classes[:5]) + more
 
 
 def kinds(frame: pd.DataFrame, columns: Mapping[str, Kind]) -> ValidationOutcome:
@@ -79,20 +139,38 @@ def record_keys(frame: pd.DataFrame) -> ValidationOutcome:
     return combined(
         n,
         [
-            _keyless(frame),
+            key_form(frame),
             rows_failing(n, copies, "record_key: the same row came before in this batch"),
             rows_failing(n, conflict, "record_key: several rows of this batch claim this key with different content"),
         ],
     )
 
 
-def instants(frame: pd.DataFrame, column: str, as_of: datetime, day: date | None = None) -> ValidationOutcome:
-    """Null, later than `as_of`, or outside the batch's own UTC day."""
+def key_form(frame: pd.DataFrame) -> ValidationOutcome:
+    """Keys that are null, blank, too long, or hold characters that cannot be seen (U+0000..U+001F, U+007F..U+009F)."""
+    n, key = len(frame), frame["record_key"].astype("string")
+    long = (key.str.len() > MAX_KEY).fillna(False).to_numpy(dtype=bool)
+    control = key.str.contains(r"[\x00-\x1f\x7f-\x9f]", regex=True).fillna(False).to_numpy(dtype=bool)
+    blank = _blank(frame["record_key"])
+    return combined(
+        n,
+        [
+            rows_failing(n, blank, "record_key: null or blank"),
+            rows_failing(n, long, f"record_key: longer than {MAX_KEY} characters"),
+            rows_failing(n, control & ~blank, "record_key: holds a control character"),
+        ],
+    )
+
+
+def instants(
+    frame: pd.DataFrame, column: str, as_of: datetime, day: date | None = None, skew: timedelta = SKEW
+) -> ValidationOutcome:
+    """Null, later than `as_of` + `skew`, or outside the batch's own UTC day."""
     n, values = len(frame), frame[column]
     checks = [rows_failing(n, values.isna().to_numpy(), f"{column}: null")]
     if not values.notna().any():
         return checks[0]
-    late = (values > utc(as_of)).to_numpy()
+    late = (values > utc(as_of) + skew).to_numpy()
     checks.append(rows_failing(n, late, f"{column}: after {utc(as_of).isoformat()}, the instant of knowledge"))
     if day is not None:
         start = floor_day(datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00"))
@@ -101,19 +179,57 @@ def instants(frame: pd.DataFrame, column: str, as_of: datetime, day: date | None
     return combined(n, checks)
 
 
-def predictions(frame: pd.DataFrame) -> ValidationOutcome:
-    """Probabilities in [0, 1]; null only where no model version served (history)."""
+def known_in_time(frame: pd.DataFrame, as_of: datetime, skew: timedelta = SKEW) -> ValidationOutcome:
+    """Where a batch says itself when its predictions were known: null, in the future, or before the event."""
+    n = len(frame)
+    if "known_at" not in frame:
+        return combined(n, [])
+    shape = kinds(frame, {"known_at": "instant"})
+    if shape.failed_batch or not frame["known_at"].notna().any():
+        return combined(n, [shape, rows_failing(n, frame["known_at"].isna().to_numpy(), "known_at: null")])
+    early = np.zeros(n, dtype=bool)
+    if frame["event_time"].notna().any():
+        early = (frame["known_at"] < frame["event_time"] - skew).to_numpy()
+    return combined(
+        n, [instants(frame, "known_at", as_of, None, skew), rows_failing(n, early, "known_at: before event_time")]
+    )
+
+
+def predictions(frame: pd.DataFrame, task: Task = Task.BINARY) -> ValidationOutcome:
+    """Probabilities in [0, 1] (regression: finite numbers); null only where no model version served (history)."""
     n, value = len(frame), _floats(frame["prediction"])
     served = ~_blank(frame["model_version"])
     with np.errstate(invalid="ignore"):
-        outside = ~np.isnan(value) & ~((value >= 0) & (value <= 1))
-    return combined(
-        n,
-        [
-            rows_failing(n, outside, "prediction: outside [0, 1]"),
-            rows_failing(n, np.isnan(value) & served, "prediction: null or NaN although a model version served"),
-            rows_failing(n, ~np.isnan(value) & ~served, "prediction: no model version says whose it is"),
-        ],
+        legal = np.isfinite(value) if task == Task.REGRESSION else (value >= 0) & (value <= 1)
+    sentence = "prediction: not finite" if task == Task.REGRESSION else "prediction: outside [0, 1]"
+    return combined(n, [rows_failing(n, ~np.isnan(value) & ~legal, sentence), *_served("prediction", value, served)])
+
+
+def multiclass_predictions(frame: pd.DataFrame, classes: Sequence[str]) -> ValidationOutcome:
+    """p_<class> in [0, 1] that sum to 1 within 1e-3; all null only where no model version served."""
+    n, names = len(frame), [f"p_{name}" for name in classes]
+    value = np.column_stack([_floats(frame[name]) for name in names])
+    served, missing = ~_blank(frame["model_version"]), np.isnan(value)
+    with np.errstate(invalid="ignore"):
+        outside = np.asarray((~missing & ~((value >= 0) & (value <= 1))).any(axis=1))
+        off = ~(np.abs(value.sum(axis=1) - 1) <= 1e-3)
+    some = np.asarray(missing.any(axis=1) & ~missing.all(axis=1))
+    checks = [
+        rows_failing(n, outside, "p_*: outside [0, 1]"),
+        rows_failing(n, np.asarray(off & ~missing.any(axis=1) & ~outside), "p_*: do not sum to 1"),
+        rows_failing(n, some, "p_*: some classes have no probability"),
+    ]
+    return combined(n, [*checks, *_served("p_*", np.where(missing.all(axis=1), np.nan, 0.0), served)])
+
+
+def _served(
+    name: str, value: npt.NDArray[np.float64], served: npt.NDArray[np.bool_]
+) -> tuple[ValidationOutcome, ValidationOutcome]:
+    """A value and a model version that gave it come together or not at all."""
+    n, missing = len(value), np.isnan(value)
+    return (
+        rows_failing(n, missing & served, f"{name}: null or NaN although a model version served"),
+        rows_failing(n, ~missing & ~served, f"{name}: no model version says whose it is"),
     )
 
 
@@ -161,10 +277,6 @@ def _held(values: pd.Series[Any]) -> str:
     if len(values) and inferred != "empty" and not values.notna().any():
         return "null"
     return _HELD.get(inferred, inferred)
-
-
-def _keyless(frame: pd.DataFrame) -> ValidationOutcome:
-    return rows_failing(len(frame), _blank(frame["record_key"]), "record_key: null or blank")
 
 
 def _blank(values: pd.Series[Any]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -35,12 +36,20 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """A stored dataset. id: hash of specification and rows; path: relative to the root of the store."""
+    """A stored dataset. id: hash of specification and rows; path: relative to the root of the store; n_erased: rows
+    deleted since by an erasure, left_hash: content of those that are left."""
 
     id: str
     spec: DatasetSpec
     n_rows: int
     path: str
+    n_erased: int = 0
+    left_hash: str | None = None
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether its rows are still the rows it was made of."""
+        return self.n_erased == 0
 
 
 class DatasetStore:
@@ -93,7 +102,7 @@ class DatasetStore:
         return _version(row)
 
     def load(self, dataset_id: str) -> pd.DataFrame:
-        """The rows as they were saved.
+        """The rows as they were saved, without those that were erased since.
 
         Raises
         ------
@@ -106,9 +115,57 @@ class DatasetStore:
         if not file.exists():
             raise self._missing(dataset_id, f"{found.path} is gone")
         rows = pd.read_parquet(file)
-        if digest([self.app, plain_spec(found.spec), _content(rows)]) != dataset_id:
+        content = _content(rows)
+        whole = digest([self.app, plain_spec(found.spec), content]) == dataset_id
+        if not (whole if found.reproducible else content == found.left_hash):
             raise self._missing(dataset_id, f"{found.path} holds other rows than were saved")
         return rows
+
+    def snapshots(self) -> set[int]:
+        """Snapshots of the predictions that datasets were read from."""
+        named = [version.spec.snapshot_id or "" for version in self._all()]
+        return {int(snapshot) for snapshot in named if snapshot.isdigit()}
+
+    def holding(self, keys: Collection[str]) -> list[str]:
+        """Ids of the datasets that hold rows of these record keys."""
+        return [version.id for version in self._all() if self._holds(version, keys)]
+
+    def erase(self, keys: Collection[str]) -> list[str]:
+        """Rewrite the files that hold rows of these record keys without them; returns the datasets' ids. Each is
+        marked as no longer reproducible first, so that a kill in between leaves one that is erased again."""
+        found = [version for version in self._all() if self._holds(version, keys)]
+        for version in found:
+            self._erase_from(version, keys)
+        return [version.id for version in found]
+
+    def _all(self) -> list[DatasetVersion]:
+        from continual.stores.tables import dataset_version as table
+
+        with self.db.read() as connection:
+            rows = connection.execute(table.select().where(table.c.app == self.app)).mappings()
+            return [_version(row) for row in rows]
+
+    def _holds(self, version: DatasetVersion, keys: Collection[str]) -> bool:
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        file = self.root / version.path
+        if not file.exists() or "record_key" not in pq.read_schema(file).names:
+            return False
+        return bool(pd.read_parquet(file, columns=["record_key"])["record_key"].isin(list(keys)).any())
+
+    def _erase_from(self, version: DatasetVersion, keys: Collection[str]) -> None:
+        import pandas as pd
+
+        from continual.stores.tables import dataset_version as table
+
+        rows = pd.read_parquet(self.root / version.path)
+        left = rows[~rows["record_key"].isin(list(keys))].reset_index(drop=True)
+        marks = {"n_erased": version.n_rows - len(left), "left_hash": _content(left)}
+        with self.db.write() as connection:
+            one = (table.c.app == self.app, table.c.id == version.id)
+            connection.execute(table.update().where(*one).values(**marks))
+        self._write_file(version.path, left)
 
     def _write_file(self, path: str, rows: pd.DataFrame) -> None:
         file = self.root / path
@@ -144,4 +201,4 @@ def _version(row: Any) -> DatasetVersion:
     names = [field.name for field in fields(DatasetSpec) if field.name not in ("window", "columns")]
     window = Window(row["window_start"], row["window_end"])
     spec = DatasetSpec(window=window, columns=tuple(row["columns"]), **{name: row[name] for name in names})
-    return DatasetVersion(row["id"], spec, row["n_rows"], row["path"])
+    return DatasetVersion(row["id"], spec, row["n_rows"], row["path"], row["n_erased"], row["left_hash"])

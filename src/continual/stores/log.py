@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import logging
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
 
-from continual.core.window import Window
-from continual.errors import BatchError, StoreError
+from continual.core.window import Window, utc
+from continual.errors import StoreError
+from continual.stores import log_days, log_known, log_labels
+from continual.stores.key_index import KeyIndex
+from continual.stores.key_runs import Keys
 from continual.stores.log_commit import LogTable, open_catalog
-from continual.stores.log_read import known_after, known_by, resolve, split, touched_days, within
-from continual.stores.log_schema import TABLES, arrow_schema, conform
-from continual.stores.names import checked_app
-from continual.stores.row_hash import row_hash
+from continual.stores.log_erase import LogErasure
+from continual.stores.log_known import only_new
+from continual.stores.log_read import known_by, resolve, within
+from continual.stores.log_schema import TABLES, conform, target_schema
+from continual.stores.names import checked_app, index_folder
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
-Stream = Literal["predictions", "labels", "quarantine"]
-#: How long before its event a label may have been known and still be joined (bounds the partitions read).
-LABEL_LEAD = timedelta(days=31)
+Stream = Literal["predictions", "labels", "scores", "quarantine"]
+STREAMS: tuple[Stream, ...] = ("predictions", "labels", "scores", "quarantine")
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+#: PyIceberg warns of every dictionary-encoded column it reads, although it was asked for them.
+logging.getLogger("pyiceberg.io.pyarrow").addFilter(lambda said: "dictionary type" not in said.getMessage())
 
 
 class PredictionLog:
     """The log of one application; opens its catalog when first used.
 
     catalog_uri: sqlite:///path, postgresql://..., or a REST catalog. warehouse: folder or object store prefix.
+    index: folder of the derived key index (default: beside the warehouse, else in the home).
     """
 
-    def __init__(self, catalog_uri: str, warehouse: str, app: str) -> None:
+    def __init__(self, catalog_uri: str, warehouse: str, app: str, index: Path | None = None) -> None:
         self.catalog_uri, self.warehouse, self.app = catalog_uri, warehouse, checked_app(app)
+        self._index = KeyIndex(index or index_folder(catalog_uri, warehouse, app))
 
     @cached_property
     def _catalog(self) -> Catalog:
@@ -49,23 +62,39 @@ class PredictionLog:
 
         table: record_key, event_time, known_at, model_version, prediction, batch_id and any feature or tag
         columns; row_hash is computed. New columns join the schema. Rows that are already in the log unchanged are
-        left out, checked at the instant of the commit.
+        left out, checked at the instant of the commit; a record key is unique whatever its event time.
 
         Raises
         ------
         BatchError: a column does not fit, or a key is known with other content (use `split_new` first).
         StoreError: the catalog does not accept the commit.
         """
-        return self._log("predictions").append(commit_id, lambda stored: self._only_new(stored, table))
+        return self._log("predictions").append(commit_id, lambda now: only_new(now, self._index.keys(now), table))
 
     def append_labels(self, table: pa.Table, commit_id: str) -> int:
         """Append labels (record_key, value, source, known_at, batch_id); corrections are simply new rows.
+
+        `event_time` is filled from the predictions; it stays null when none of the key is logged yet.
 
         Raises
         ------
         BatchError, StoreError: as `append_predictions`.
         """
-        return self._append("labels", table, commit_id)
+
+        def rows(now: Table | None) -> pa.Table:
+            return log_labels.with_event_time(_conform("labels", now, table), self._keys())
+
+        return self._log("labels").append(commit_id, rows)
+
+    def append_scores(self, table: pa.Table, commit_id: str) -> int:
+        """Append what a version answers for logged rows: record_key, event_time (of the prediction), known_at,
+        model_version, prediction and, for several classes, p_<class>.
+
+        Raises
+        ------
+        BatchError, StoreError: as `append_predictions`.
+        """
+        return self._append("scores", table, commit_id)
 
     def append_quarantine(self, table: pa.Table, commit_id: str) -> int:
         """Append rows set aside (item_id, batch_id, stream, row_json, reasons, known_at).
@@ -77,41 +106,24 @@ class PredictionLog:
         return self._append("quarantine", table, commit_id)
 
     def _append(self, stream: Stream, table: pa.Table, commit_id: str) -> int:
-        return self._log(stream).append(commit_id, lambda stored: _conform(stream, stored, table))
+        return self._log(stream).append(commit_id, lambda now: _conform(stream, now, table))
+
+    def _keys(self) -> Keys:
+        return self._index.keys(self._log("predictions").load())
 
     def split_new(self, table: pa.Table) -> tuple[pa.Table, int, pa.Table]:
-        """New rows, number of rows already in the log or repeated, and rows that contradict.
-
-        Compares by record_key and row_hash with the rows of the days that `table` touches, and within `table`.
+        """New rows, number of rows already in the log or repeated, and rows that contradict, on any day.
 
         Raises
         ------
         BatchError: a column does not fit.
         """
-        return self._split(self._log("predictions").load(), table)
-
-    def _split(self, stored: Table | None, table: pa.Table) -> tuple[pa.Table, int, pa.Table]:
-        rows = _conform("predictions", stored, table)
-        rows = rows.set_column(rows.column_names.index("row_hash"), "row_hash", row_hash(rows))
-        days = touched_days(rows.column("event_time"))
-        if days is None:
-            return rows, 0, rows
-        return split(rows, _hashes(stored, days))
-
-    def _only_new(self, stored: Table | None, table: pa.Table) -> pa.Table:
-        new, _, conflicts = self._split(stored, table)
-        if conflicts.num_rows:
-            keys = conflicts.column("record_key").slice(0, 3).to_pylist()
-            raise BatchError(
-                "A record key must keep its content: predictions are append-only.",
-                f"{conflicts.num_rows} rows contradict the log or each other, for example {', '.join(keys)}.",
-                "set these rows aside (split_new names them) and append the others.",
-            )
-        return new
+        stored = self._log("predictions").load()
+        return log_known.split_new(stored, self._index.keys(stored), table)
 
     def existing(self, keys: Sequence[str], window: Window) -> pd.DataFrame:
         """record_key and row_hash of those keys that have a prediction in the window."""
-        found = _hashes(self._log("predictions").load(), window)
+        found = self.read_predictions(window, FOREVER, ["record_key", "row_hash"])
         return found[found["record_key"].isin(list(keys))].reset_index(drop=True)
 
     def snapshot_id(self, stream: Stream) -> int | None:
@@ -136,8 +148,8 @@ class PredictionLog:
         StoreError: no such column or snapshot.
         """
         rows = self._scan("predictions", And(within("event_time", window), known_by(as_of)), columns, snapshot_id)
-        rows = rows.sort_values(["event_time", "record_key"], ignore_index=True)
-        return rows if columns is None else rows[list(columns)]
+        ordered = _to_pandas(rows).sort_values(["event_time", "record_key"], ignore_index=True)
+        return ordered if columns is None else ordered[list(columns)]
 
     def read_labels(self, since: datetime | None, as_of: datetime) -> pd.DataFrame:
         """Labels known after `since` (None: ever) and by `as_of`, one row per record key (see `resolve`).
@@ -145,52 +157,108 @@ class PredictionLog:
         Consecutive (since, as_of] neither overlap nor leave a gap. Columns: record_key, value, source, known_at,
         batch_id, n_conflicts.
         """
-        known = known_by(as_of) if since is None else And(known_after(since), known_by(as_of))
-        return resolve(self._scan("labels", known, None, None))
+        rows = self._scan("labels", log_days.known_between(since, as_of), log_labels.NAMES)
+        return resolve(_to_pandas(rows.select(list(log_labels.NAMES))))
 
     def read_labelled(self, window: Window, as_of: datetime, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """`read_predictions` with `label` and `label_known_at`; NaN and NaT where no label was known by `as_of`.
 
-        Labels known more than 31 days before the window's start are not looked for.
+        A label that was logged before its prediction is found when it was known at most 31 days before the window.
         """
         wanted = None if columns is None else list(dict.fromkeys([*columns, "record_key"]))
         rows = self.read_predictions(window, as_of, wanted)
         names = {"value": "label", "known_at": "label_known_at"}
-        labels = self.read_labels(window.start - LABEL_LEAD, as_of)[["record_key", *names]].rename(columns=names)
-        joined = rows.merge(labels, on="record_key", how="left", validate="many_to_one")
-        return joined if columns is None else joined[[*columns, "label", "label_known_at"]]
+        labels = resolve(_to_pandas(self._labels(window, as_of)))[["record_key", *names]].rename(columns=names)
+        found = rows.merge(labels, on="record_key", how="left", validate="many_to_one")
+        return found if columns is None else found[[*columns, "label", "label_known_at"]]
+
+    def read_arrow(
+        self, window: Window, as_of: datetime, columns: Sequence[str], *, dictionary: Collection[str] = ()
+    ) -> pa.Table:
+        """`columns` of the rows of `read_labelled` with label and label_known_at (null: not known), in no order.
+
+        dictionary: text columns to return dictionary-encoded, as Parquet holds them.
+
+        Raises
+        ------
+        StoreError: no such column.
+        """
+        where = And(within("event_time", window), known_by(as_of))
+        rows = self._scan("predictions", where, [*columns, "record_key"], None, tuple(dictionary))
+        found = log_labels.joined(rows, self._labels(window, as_of, ("source", "batch_id")))
+        return found.select([*columns, "label", "label_known_at"])
+
+    def _labels(self, window: Window, as_of: datetime, dictionary: tuple[str, ...] = ()) -> pa.Table:
+        where = log_labels.of_window(window, as_of, self._log("labels").has("event_time"))
+        return self._scan("labels", where, log_labels.NAMES, None, dictionary).select(list(log_labels.NAMES))
+
+    def read_scores(self, window: Window, version: str, as_of: datetime) -> pd.DataFrame:
+        """What `version` answers for rows of the window, known by `as_of`; of repeated scorings the latest, in order
+        of event_time and record_key."""
+        where = And(within("event_time", window), And(known_by(as_of), EqualTo("model_version", version)))
+        rows = _to_pandas(self._scan("scores", where)).sort_values(["event_time", "record_key", "known_at"])
+        return rows.drop_duplicates("record_key", keep="last").reset_index(drop=True)
+
+    def read_all_scores(self, window: Window, as_of: datetime) -> pa.Table:
+        """`read_scores` of every version, in no order."""
+        rows = self._scan("scores", And(within("event_time", window), known_by(as_of)))
+        frame = _to_pandas(rows.select(["record_key", "model_version", "known_at"])).sort_values("known_at")
+        old = frame.duplicated(["record_key", "model_version"], keep="last").sort_index()
+        return rows.filter(pa.array(~old.to_numpy(dtype=bool)))
+
+    def touched_days(self, since: datetime | None, as_of: datetime) -> list[date]:
+        """UTC days of predictions known in (since, as_of], and of predictions that a label known in it belongs to."""
+        known, days = log_days.known_between(since, as_of), np.zeros(0, dtype=np.int64)
+        predictions, labels = self._log("predictions").load(), self._log("labels").load()
+        if predictions is not None:
+            days = np.r_[days, log_days.prediction_days(predictions, known, since, as_of)]
+        if labels is not None:
+            days = np.r_[days, log_days.label_days(labels, known, self._index.keys(predictions))]
+        return log_days.dates(days)
+
+    def unknown_keys(self, as_of: datetime, older_than: timedelta) -> pd.DataFrame:
+        """Keys of labels that are known for `older_than` at `as_of` and still have no prediction that is known by
+        then: record_key, known_at (first), n (labels); the oldest first."""
+        labels, predictions = self._log("labels").load(), self._log("predictions").load()
+        if labels is None:
+            return pd.DataFrame({"record_key": [], "known_at": [], "n": []})
+        keys = self._index.keys(predictions)
+        return log_days.unknown_keys(labels, predictions, keys, as_of, utc(as_of) - older_than)
 
     def read_quarantine(self, item_id: str | None = None) -> pd.DataFrame:
         """Rows set aside, of one item or of all."""
         wanted: BooleanExpression = AlwaysTrue() if item_id is None else EqualTo("item_id", item_id)
-        return self._scan("quarantine", wanted, None, None).sort_values(["item_id", "row_json"], ignore_index=True)
+        return _to_pandas(self._scan("quarantine", wanted)).sort_values(["item_id", "row_json"], ignore_index=True)
+
+    @property
+    def erasure(self) -> LogErasure:
+        """Deleting for good: record keys, old days, old snapshots."""
+        return LogErasure({name: self._log(name) for name in STREAMS}, self._index)
 
     def _scan(
-        self, stream: Stream, rows: BooleanExpression, columns: Sequence[str] | None, snapshot_id: int | None
-    ) -> pd.DataFrame:
+        self,
+        stream: Stream,
+        rows: BooleanExpression,
+        columns: Sequence[str] | None = None,
+        snapshot_id: int | None = None,
+        dictionary: tuple[str, ...] = (),
+    ) -> pa.Table:
         table = self._log(stream).load()
         if table is None:
-            return _to_pandas(TABLES[stream][0].empty_table())
+            return TABLES[stream][0].empty_table()
         schema = table.schema()
         if snapshot_id is not None and table.snapshot_by_id(snapshot_id) is None:
             raise _unreadable(self.app, f"snapshot {snapshot_id} does not exist (expired?)")
         missing = set(columns or ()) - set(schema.column_names)
         if missing:
             raise _unreadable(self.app, f"no column {', '.join(sorted(missing))}")
-        fields = ("*",) if columns is None else tuple(dict.fromkeys([*columns, "event_time", "record_key"]))
-        return _to_pandas(table.scan(rows, selected_fields=fields, snapshot_id=snapshot_id).to_arrow())
+        order = ("event_time", "record_key") if stream == "predictions" else ()
+        fields = ("*",) if columns is None else tuple(dict.fromkeys([*columns, *order]))
+        return table.scan(rows, selected_fields=fields, snapshot_id=snapshot_id).to_arrow(dictionary)
 
 
 def _conform(stream: Stream, stored: Table | None, table: pa.Table) -> pa.Table:
-    fixed, open_ended, _ = TABLES[stream]
-    return conform(table, arrow_schema(stored.schema()) if stored else fixed, open_ended)
-
-
-def _hashes(stored: Table | None, window: Window) -> pd.DataFrame:
-    names = ("record_key", "row_hash")
-    if stored is None:
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in names})
-    return _to_pandas(stored.scan(within("event_time", window), selected_fields=names).to_arrow())
+    return conform(table, target_schema(stream, stored.schema() if stored else None), TABLES[stream][1])
 
 
 def _to_pandas(rows: pa.Table) -> pd.DataFrame:

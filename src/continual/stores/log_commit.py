@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog, load_catalog
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 COMMIT_ID = "continual.commit-id"
+#: Table property: [commit id, snapshot id] of appends whose snapshots expired, newest last.
+PAST_COMMITS = "continual.past-commits"
+Result = TypeVar("Result")
 ATTEMPTS = 60
 PROPERTIES = {
     # pyiceberg's own retry would append again without looking whether the commit id has arrived meanwhile
@@ -52,7 +57,7 @@ def open_catalog(uri: str, warehouse: str) -> Catalog:
     error: Exception | None = None
     for attempt in range(5):
         try:
-            return load_catalog("continual", uri=uri, warehouse=warehouse)
+            return load_catalog("continual", uri=uri, warehouse=warehouse, **object_storage(os.environ))
         except (OperationalError, IntegrityError) as caught:  # two processes create the catalog's tables at once
             error = caught
             time.sleep(0.1 * 2**attempt)
@@ -61,6 +66,17 @@ def open_catalog(uri: str, warehouse: str) -> Catalog:
         f"{getattr(error, 'orig', error)}.",
         "check the catalog's URL in the settings and that its database runs; then clear the task.",
     ) from error
+
+
+def object_storage(environ: Mapping[str, str]) -> dict[str, str]:
+    """Catalog properties for a warehouse on `s3://`, from the variables every AWS tool reads; keys and profiles are
+    found by the client itself."""
+    names = {
+        "s3.endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        "s3.region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    }
+    found = {key: next((environ[v] for v in sources if environ.get(v)), "") for key, sources in names.items()}
+    return {key: value for key, value in found.items() if value}
 
 
 class LogTable:
@@ -76,6 +92,11 @@ class LogTable:
         except NoSuchTableError:
             return None
 
+    def has(self, column: str) -> bool:
+        """Whether there is nothing yet, or the table has this column."""
+        table = self.load()
+        return table is None or column in table.schema().column_names
+
     def append(self, commit_id: str, prepare: Callable[[Table | None], pa.Table]) -> int:
         """Append what `prepare` makes of the present table, in one snapshot; returns the snapshot's id.
 
@@ -86,15 +107,24 @@ class LogTable:
         ------
         StoreError: other writers came first too often.
         """
+        return self.again(lambda: self._append_once(commit_id, prepare))
+
+    def again(self, commit: Callable[[], Result]) -> Result:
+        """`commit`, repeated while other writers come first.
+
+        Raises
+        ------
+        StoreError: they came first too often.
+        """
         cause: Exception | None = None
         for attempt in range(ATTEMPTS):
             try:
-                return self._append_once(commit_id, prepare)
+                return commit()
             except CONTENTION as error:
                 cause = error
                 time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))  # noqa: S311 jitter, no secret
         raise StoreError(
-            f"{self.app}.{self.name} must accept an append.",
+            f"{self.app}.{self.name} must accept a commit.",
             f"{ATTEMPTS} attempts lost against other writers or a locked catalog, last: {cause}.",
             "check for a stuck process on the catalog's database; then clear the task, nothing was written.",
         ) from cause
@@ -130,11 +160,18 @@ class LogTable:
 
 
 def committed(table: Table, commit_id: str) -> int | None:
-    """Id of the snapshot in the present history that carries this commit id, or None."""
+    """Id of the snapshot in the present history (expired ones too) that carries this commit id, or None."""
+    return next((snapshot for commit, snapshot in reversed(commits(table)) if commit == commit_id), None)
+
+
+def commits(table: Table) -> list[tuple[str, int]]:
+    """(commit id, snapshot id) of the present history, oldest first; of expired snapshots the newest are kept."""
     by_id: dict[int, Snapshot] = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    snapshot = table.current_snapshot()
+    snapshot, found = table.current_snapshot(), []
     while snapshot is not None:
-        if snapshot.summary is not None and snapshot.summary.additional_properties.get(COMMIT_ID) == commit_id:
-            return int(snapshot.snapshot_id)
+        commit = snapshot.summary.additional_properties.get(COMMIT_ID) if snapshot.summary else None
+        found += [(str(commit), int(snapshot.snapshot_id))] if commit else []
         snapshot = by_id.get(snapshot.parent_snapshot_id) if snapshot.parent_snapshot_id else None
-    return None
+    past = [(str(commit), int(number)) for commit, number in json.loads(table.properties.get(PAST_COMMITS, "[]"))]
+    known = {commit for commit, _ in found}
+    return [*(pair for pair in past if pair[0] not in known), *reversed(found)]

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import And, BooleanExpression, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
+from pyiceberg.expressions import (
+    AlwaysFalse,
+    And,
+    BooleanExpression,
+    GreaterThan,
+    GreaterThanOrEqual,
+    LessThan,
+    LessThanOrEqual,
+    Or,
+)
 
 from continual.core.window import Window, utc
+
+Bools = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
+#: Microseconds of a day.
+DAY = 86_400_000_000
 
 
 def instant(value: datetime) -> str:
@@ -31,29 +47,54 @@ def known_after(since: datetime) -> BooleanExpression:
 def split(incoming: pa.Table, stored: pd.DataFrame) -> tuple[pa.Table, int, pa.Table]:
     """New rows, number of rows that say what is already known, and rows that contradict.
 
-    incoming: with record_key and row_hash. stored: record_key (unique), row_hash. A key that comes with two
-    contents in `incoming` contradicts itself: all its rows are conflicts, none is guessed to be right.
+    incoming: with record_key and row_hash. stored: record_key, row_hash. A key that comes with two contents in
+    `incoming` contradicts itself: all its rows are conflicts, none is guessed to be right.
     """
-    rows = incoming.select(["record_key", "row_hash"]).to_pandas()
-    before = rows["record_key"].map(stored.set_index("record_key")["row_hash"])
-    contents = rows.drop_duplicates().groupby("record_key").size()
-    conflict = (before.notna() & (before != rows["row_hash"])) | (rows["record_key"].map(contents) > 1)
-    new = ~conflict & before.isna() & ~rows.duplicated("record_key")
-    identical = len(rows) - int(new.sum()) - int(conflict.sum())
-    return incoming.filter(_mask(new)), identical, incoming.filter(_mask(conflict))
+    new, conflict = judge(incoming.select(["record_key", "row_hash"]).to_pandas(), stored)
+    identical = len(new) - int(new.sum()) - int(conflict.sum())
+    return incoming.filter(pa.array(new)), identical, incoming.filter(pa.array(conflict))
 
 
-def _mask(keep: pd.Series[bool]) -> pa.Array:
-    return pa.array(keep.to_numpy(dtype=bool))
+def judge(rows: pd.DataFrame, stored: pd.DataFrame) -> tuple[Bools, Bools]:
+    """(n,) rows to append, and (n,) rows that contradict; as `split`."""
+    known = is_in(rows["record_key"], stored["record_key"])
+    # hashes have one length, so key and hash written together are unambiguous
+    same = is_in(rows["record_key"] + rows["row_hash"], stored["record_key"] + stored["row_hash"])
+    often = rows[rows.duplicated("record_key", keep=False)].drop_duplicates()
+    twofold = often["record_key"][often.duplicated("record_key")]
+    conflict = (known & ~same) | is_in(rows["record_key"], twofold)
+    return ~conflict & ~known & ~rows.duplicated("record_key").to_numpy(dtype=bool), conflict
 
 
-def touched_days(event_time: pa.ChunkedArray) -> Window | None:
-    """From the first to the last instant, in whole UTC days; None without rows."""
-    if len(event_time) == 0:
-        return None
-    ends = pc.min_max(event_time).as_py()
-    first, last = pd.Timestamp(ends["min"]).floor("D"), pd.Timestamp(ends["max"]).floor("D")
-    return Window(first.to_pydatetime(), (last + pd.Timedelta(days=1)).to_pydatetime())
+def is_in(values: pd.Series[str], wanted: pd.Series[str]) -> Bools:
+    """(n,) as `isin`, without a detour through Python's strings."""
+    found: Bools = pc.is_in(pa.array(values, pa.string()), value_set=pa.array(wanted, pa.string())).to_numpy(False)
+    return found
+
+
+def repeated(hashes: Hashes) -> Bools:
+    """(n,) True where the same value is there elsewhere too."""
+    order = np.argsort(hashes, kind="stable")
+    same = hashes[order][1:] == hashes[order][:-1]
+    found = np.zeros(len(hashes), dtype=bool)
+    found[order[1:][same]] = True
+    found[order[:-1][same]] = True
+    return found
+
+
+def windows(days: npt.NDArray[np.int64]) -> list[Window]:
+    """UTC day numbers (any order) as few windows of whole days."""
+    distinct = np.unique(days)
+    groups = np.split(distinct, np.flatnonzero(np.diff(distinct) > 1) + 1) if len(distinct) else []
+    return [Window(_midnight(group[0]), _midnight(group[-1] + 1)) for group in groups]
+
+
+def on_days(column: str, days: npt.NDArray[np.int64]) -> BooleanExpression:
+    return Or(AlwaysFalse(), AlwaysFalse(), *(within(column, window) for window in windows(days)))
+
+
+def _midnight(day: int) -> datetime:
+    return datetime.fromtimestamp(int(day) * 86_400, UTC)
 
 
 def resolve(labels: pd.DataFrame) -> pd.DataFrame:

@@ -38,6 +38,16 @@ LABELS = pa.schema(
         pa.field("source", pa.string()),
         _need("known_at", INSTANT),
         pa.field("batch_id", pa.string()),
+        pa.field("event_time", INSTANT),  # of the prediction; null: none was logged yet when the label came
+    ]
+)
+SCORES = pa.schema(
+    [
+        _need("record_key", pa.string()),
+        _need("event_time", INSTANT),
+        _need("known_at", INSTANT),
+        _need("model_version", pa.string()),
+        pa.field("prediction", pa.float64()),
     ]
 )
 QUARANTINE = pa.schema(
@@ -50,11 +60,12 @@ QUARANTINE = pa.schema(
         _need("known_at", INSTANT),
     ]
 )
-#: table name -> (fixed columns, whether other columns may be added, partition column and transform)
-TABLES: dict[str, tuple[pa.Schema, bool, tuple[str, Transform]]] = {
-    "predictions": (PREDICTIONS, True, ("event_time", DayTransform())),
-    "labels": (LABELS, False, ("known_at", DayTransform())),
-    "quarantine": (QUARANTINE, False, ("stream", IdentityTransform())),
+#: table name -> (fixed columns, what names of other columns begin with or None, partition column and transform)
+TABLES: dict[str, tuple[pa.Schema, str | None, tuple[str, Transform]]] = {
+    "predictions": (PREDICTIONS, "", ("event_time", DayTransform())),
+    "labels": (LABELS, None, ("known_at", DayTransform())),
+    "scores": (SCORES, "p_", ("event_time", DayTransform())),
+    "quarantine": (QUARANTINE, None, ("stream", IdentityTransform())),
 }
 _ICEBERG: dict[pa.DataType, it.IcebergType] = {
     pa.int64(): it.LongType(),
@@ -94,17 +105,27 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, arrow[f.field_type], nullable=not f.required) for f in schema.fields])
 
 
+def target_schema(name: str, stored: Schema | None) -> pa.Schema:
+    """Columns that a batch of this table must have: the stored ones, and fixed ones a table from before lacks."""
+    fixed = TABLES[name][0]
+    if stored is None:
+        return fixed
+    found = arrow_schema(stored)
+    return pa.schema([*found, *(field for field in fixed if field.name not in found.names)])
+
+
 def partition(name: str, schema: Schema) -> PartitionSpec:
     column, transform = TABLES[name][2]
     field = schema.find_field(column)
     return PartitionSpec(PartitionField(field.field_id, 1000, transform, f"{column}_part"))
 
 
-def conform(table: pa.Table, stored: pa.Schema, open_ended: bool) -> pa.Table:
+def conform(table: pa.Table, stored: pa.Schema, open_ended: bool | str | None) -> pa.Table:
     """`table` in the stored columns and types; columns it lacks become null, new ones follow at the end.
 
     Numbers are widened to 64 bits, categories become text, NaN becomes null, and a lossless cast to the stored
-    type is made (whole numbers to double and back).
+    type is made (whole numbers to double and back). open_ended: whether there may be new columns; text: those whose
+    name begins with it.
 
     Raises
     ------
@@ -117,12 +138,17 @@ def conform(table: pa.Table, stored: pa.Schema, open_ended: bool) -> pa.Table:
     columns = {name: _normal(name, table.column(name)) for name in names}
     fields, arrays = list(stored), [_fit(field, columns.pop(field.name, None), table.num_rows) for field in stored]
     added = {name: column for name, column in columns.items() if not pa.types.is_null(column.type)}
-    if added and not open_ended:
+    foreign = [name for name in added if not _allowed(name, open_ended)]
+    if foreign:
         raise BatchError(
-            f"Only the columns {', '.join(stored.names)} belong here.", f"also {', '.join(added)}.", "drop them."
+            f"Only the columns {', '.join(stored.names)} belong here.", f"also {', '.join(foreign)}.", "drop them."
         )
     fields += [pa.field(name, column.type) for name, column in added.items()]
     return pa.Table.from_arrays([*arrays, *added.values()], schema=pa.schema(fields))
+
+
+def _allowed(name: str, open_ended: bool | str | None) -> bool:
+    return name.startswith(open_ended) if isinstance(open_ended, str) else bool(open_ended)
 
 
 _CASTS: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (

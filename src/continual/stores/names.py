@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from continual.core.canonical import digest
 from continual.errors import StoreError
 
 
@@ -21,3 +24,14 @@ def checked_app(app: str) -> str:
             "rename the application in its policy file.",
         )
     return app
+
+
+def index_folder(catalog_uri: str, warehouse: str, app: str) -> Path:
+    """Where the derived key index of an application's log is kept: beside a warehouse in a folder, else in the home of
+    the deployment; any process may build it anew, so losing it loses nothing."""
+    place = urlsplit(warehouse)
+    if place.scheme in ("", "file"):
+        return Path(unquote(place.path)) / "_keys" / app
+    from continual.settings import Settings
+
+    return Settings.from_environment().home / "keys" / digest([catalog_uri, warehouse])[:16] / app
