@@ -19,7 +19,7 @@ from operating_report import Line, days_text, delay_plot, document, median, shar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from continual.core.verdict import OVERALL, Answer, SliceClass
+from continual.core.verdict import OVERALL, SliceClass
 
 Floats = sim.Floats
 SLICES, LABELS, DAYS, YEAR = 20, 1000, 28, 365
@@ -62,65 +62,6 @@ def _harmed(verdict: sim.Verdict) -> set[str]:
     return {f.slice for f in verdict.findings if f.slice_class is SliceClass.HARM} - {OVERALL}
 
 
-def year(run: Run) -> list[Line]:
-    """2: a year of weekly candidates, none better."""
-    out = []
-    for world, clustered in WORLDS.items():
-        for windows in ("fresh", "reused"):
-            found = []
-            for _ in range(run.years):
-                found.append(_year(run, clustered, windows == "reused"))
-                run.tick(52)
-            how = "a fresh week each" if windows == "fresh" else "rolling 4 weeks, each row used 4 times"
-            text = f"52 weekly candidates, none better, {how}: a bad promotion in the year"
-            why = f"Promotions a year, bad or not: {np.mean([len(sizes) for sizes in found]):.2f}."
-            out.append(share(f"{text} (beyond the margin of 2 points)", world, _any(found, 0.02), why=why))
-            out.append(share(f"{text} (5 points or more)", world, _any(found, 0.049)))
-    return out
-
-
-def _any(years: list[list[float]], size: float) -> list[bool]:
-    return [any(harm > size for harm in year) for year in years]
-
-
-def _year(run: Run, clustered: bool, reused: bool) -> list[float]:
-    """Of every promotion of a year the largest true regression, overall or in a slice."""
-    weeks: list[sim.Window] = []
-    harms, per_slice = [], LABELS // 4 if reused else LABELS
-    for week in range(52):
-        weeks = [*(weeks[-3:] if reused else []), _week(run, per_slice, clustered)]
-        rows, effect = weeks[0], _not_better(run.rng)
-        for later in weeks[1:]:
-            rows = rows + later
-        if _promoted(sim.candidate(run.rng, rows, effect), min(week, 3) if reused else 0):
-            harms.append(float(-effect.min()))  # never smaller than the regression overall
-    return harms
-
-
-def _week(run: Run, per_slice: int, clustered: bool) -> sim.Window:
-    return sim.window(run.rng, [per_slice] * SLICES, 7, clustered)
-
-
-def _not_better(rng: np.random.Generator) -> np.ndarray:
-    """Equal, 1 or 3 points worse everywhere, or one slice 3, 5, 10 points worse and the others up to overall 0."""
-    which = rng.integers(0, 6)
-    if which < 3:
-        return np.full(SLICES, [0.0, -0.01, -0.03][which])
-    broken = [0.03, 0.05, 0.10][which - 3]
-    effect = np.full(SLICES, broken / (SLICES - 1))
-    effect[rng.integers(0, SLICES)] = -broken
-    return effect
-
-
-def _promoted(rows: sim.Scored, uses: int = 0) -> bool:
-    """The slices can only turn a promotion down: they are measured only if overall alone would promote."""
-    if sim.judge(rows, 0, uses=uses).answer is not Answer.PROMOTE:
-        return False
-    order = np.argsort(rows.where, kind="stable")
-    rows = sim.Scored(*(part[order] for part in vars(rows).values()))
-    return sim.judge(rows, SLICES, uses=uses).answer is Answer.PROMOTE
-
-
 def veto(run: Run) -> list[Line]:
     """3: one broken slice under a candidate that is better elsewhere; and the curve of the first plot."""
     out = []
@@ -147,22 +88,6 @@ def _blocked(run: Run, size: float, n: int, clustered: bool, runs: int) -> list[
         hits.append("s0" in _harmed(sim.judge(rows, SLICES)))
         run.tick(1)
     return hits
-
-
-def better(run: Run) -> list[Line]:
-    """4: +1 point everywhere, promoted within four weekly cycles on fresh windows."""
-    out = []
-    for world, clustered in WORLDS.items():
-        weeks = []
-        for _ in range(run.runs // 2):
-            rows = (sim.candidate(run.rng, _week(run, LABELS, clustered), np.full(SLICES, 0.01)) for _ in range(4))
-            weeks.append(next((i for i, found in enumerate(rows) if _promoted(found)), 4))
-            run.tick(1)
-        text = f"Truly +1 point, {SLICES} slices x {LABELS:,} labels a week, margin 2 points: promoted"
-        why = "7 days of shocks that all slices share hide 1 point (t with 6 degrees of freedom)." if clustered else ""
-        out.append(share(f"{text} within 4 weekly cycles", world, [w < 4 for w in weeks], 0.80, why))
-        out.append(share(f"{text} in the first cycle", world, [w < 1 for w in weeks]))
-    return out
 
 
 def quiet(run: Run) -> list[Line]:
@@ -245,14 +170,16 @@ def _why(fault: tuple[str, int, float, bool], goal: float | None, days: Floats, 
     return text + (f". {early} runs of the default alarmed before the fault and are left out." if early else ".")
 
 
-EXPERIMENTS = {"equal": equal, "year": year, "veto": veto, "better": better, "quiet": quiet, "detect": detect}
+EXPERIMENTS = {"equal": equal, "veto": veto, "quiet": quiet, "detect": detect}
+#: Part of the seed. 1 and 3 were the year of candidates and the better candidate: now in promotion_budget.py.
+NUMBER = {"equal": 0, "veto": 2, "quiet": 4, "detect": 5}
 
 
 def steps(name: str, runs: int) -> int:
     """Ticks of an experiment, for the progress bar."""
     curves = 6 * runs + 9 * (runs // 4) * 2
-    ticks = {"equal": 4 * runs, "year": 4 * 52 * max(runs // 5, 1), "veto": curves, "better": 2 * (runs // 2)}
-    return {**ticks, "quiet": 2 * max(runs // 5, 1), "detect": 4 * len(FAULTS) * max(runs // 4, 1)}[name]
+    ticks = {"equal": 4 * runs, "veto": curves, "quiet": 2 * max(runs // 5, 1)}
+    return {**ticks, "detect": 4 * len(FAULTS) * max(runs // 4, 1)}[name]
 
 
 def run_all(names: list[str], runs: int, seed: int, console: Console) -> tuple[list[Line], dict[str, dict]]:
@@ -263,7 +190,7 @@ def run_all(names: list[str], runs: int, seed: int, console: Console) -> tuple[l
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         tasks = {name: progress.add_task(name, total=steps(name, runs)) for name in names}
         for name, task in tasks.items():
-            run = Run(runs, seed, list(EXPERIMENTS).index(name), lambda n, task=task: progress.advance(task, n))
+            run = Run(runs, seed, NUMBER[name], lambda n, task=task: progress.advance(task, n))
             lines += EXPERIMENTS[name](run)
             plots[name] = run.plots
     return lines, plots

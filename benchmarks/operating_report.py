@@ -96,6 +96,7 @@ simulated years; the intervals say what that is worth. Each experiment has its o
 [{seed}, its number].
 
 **{asked - lost} of {asked} goals are met, {lost} are missed**; a missed goal is said in its row, with the reason.
+Promotions over a year, bad and good, have a page of their own: [the yearly budget](promotion_budget.md).
 
 | {" | ".join(HEAD)} |
 {"|---" * len(HEAD)}|
@@ -123,10 +124,6 @@ def _method() -> str:
   Brier: each model has a bias of the day instead.
 - Equal candidates and planted regressions: windows of 28 days. The candidate with a planted regression is 1 point
   better in the other 19 slices; only a veto that names the slice counts, not a rejection for another reason.
-- A year of candidates: each week one of six, equally likely: equal; 1 or 3 points worse everywhere; 3, 5 or 10 points
-  worse in one slice with the others up so that overall is 0. The last four are bad: truly worse than the margin
-  overall or in a slice. The gate is asked about the slices only if overall alone would promote, which cannot change an
-  answer. On reused windows `window_uses` is 3 and all candidates share the champion's luck and the days' shocks.
 - Detection: the delay counts days of matured labels, the first faulty day is 1; the label delay comes on top. A fault
   on all rows is read on the stream of all rows alone; the other streams only take their share of alpha. The goals for
   2 and 3 points are applied alike to all rows and to one slice at 200 labels a day. "Without the protection of days" is

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from continual.core.alarm import PairedStream
 from continual.core.estimate import Estimate
-from continual.core.verdict import OVERALL, GateEvidence, MetricEvidence, SliceEvidence, Verdict
+from continual.core.verdict import OVERALL, GateEvidence, MetricEvidence, PastDecision, SliceEvidence, Verdict
 from continual.gates.base import GATES, MetricTerms
 from continual.metrics.base import METRICS, Metric, Rows
 from continual.monitors.base import MONITORS, Monitor
@@ -122,8 +122,18 @@ def _measured(name: str, kind: str, part: Scored) -> SliceEvidence:
     return SliceEvidence(name, "standard", None, (metric,))
 
 
-def evidence(rows: Scored, slices: int, kind: str = "accuracy", uses: int = 0) -> GateEvidence:
-    """What the gate reads: overall and the first `slices` slices (rows must be sorted by slice if there are any)."""
+def evidence(
+    rows: Scored,
+    slices: int,
+    kind: str = "accuracy",
+    uses: int = 0,
+    history: tuple[PastDecision, ...] | None = None,
+    span: dict[str, str] | None = None,
+) -> GateEvidence:
+    """What the gate reads: overall and the first `slices` slices (rows must be sorted by slice if there are any).
+
+    history: earlier decisions, None = no yearly budget; span: evaluation window.
+    """
     parts = [_measured(OVERALL, kind, rows)]
     edges = np.searchsorted(rows.where, np.arange(slices + 1)) if slices else []
     for k in range(slices):
@@ -131,8 +141,8 @@ def evidence(rows: Scored, slices: int, kind: str = "accuracy", uses: int = 0) -
         part = Scored(rows.where[cut], rows.day[cut], rows.y[cut], rows.candidate[cut], rows.champion[cut])
         parts.append(_measured(f"s{k}", kind, part))
     names = tuple(part.slice for part in parts[1:])
-    span = {"start": "2013-07-01T00:00:00+00:00", "end": "2013-07-29T00:00:00+00:00"}
-    return GateEvidence("v2", "v1", tuple(parts), names, span, "2013-08-01T00:00:00+00:00", uses)
+    span = span or {"start": "2013-07-01T00:00:00+00:00", "end": "2013-07-29T00:00:00+00:00"}
+    return GateEvidence("v2", "v1", tuple(parts), names, span, span["end"], uses, history=history)
 
 
 def judge(rows: Scored, slices: int, kind: str = "accuracy", uses: int = 0) -> Verdict:

@@ -85,7 +85,7 @@ def test_fifty_applications_parse_within_the_budget_and_import_nothing_heavy(pla
     for number in range(50):
         write(f"app_{number}")
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 200
+    assert len(found["dags"]) == 250
     assert found["problem"] is None
     assert found["heavy"] == []
     assert found["cpu"] < BUDGET, f"{found['cpu']:.2f} s of CPU"
@@ -97,7 +97,7 @@ def test_s50_an_invalid_policy_leaves_the_other_applications_their_dags(place, r
     write("sound")
     write("broken", ("every_days: 28", "every_dayz: 28"))
     found = _parse(folder, repository)
-    assert sorted(found["dags"]) == [f"sound.{dag}" for dag in ("ingest", "monitor", "retrain", "rollback")]
+    assert sorted(found["dags"]) == [f"sound.{dag}" for dag in ("ingest", "monitor", "retrain", "rollback", "store")]
     kind, text = found["problem"]
     assert kind == "PolicyError"
     line = (folder / "configs" / "broken.yaml").read_text().split("every_dayz")[0].count("\n") + 1

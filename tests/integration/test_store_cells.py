@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from continual.core.window import Window
-from continual.stores.cells import CellStore, StoredCells, day_number
+from continual.stores.cells import Build, CellStore, StoredCells, day_number
 from continual.stores.database import Database, open_database
 
 pytestmark = pytest.mark.integration
@@ -61,11 +61,11 @@ def test_windows_versions_layouts_and_applications_do_not_mix(db: Database) -> N
     assert {name: [one.blob for one in days] for name, days in found.items()} == {"1~2": [b"pair"], "live": [], "7": []}
 
 
-def test_a_generation_is_written_once(db: Database) -> None:
+def test_a_generation_that_is_built_again_is_replaced(db: Database) -> None:
     store = CellStore(db, "flights")
     store.put([cells(0, START, b"first")])
     store.put([cells(0, START, b"again")])
-    assert blobs(store, START) == {0: b"first"}
+    assert blobs(store, START) == {0: b"again"}
     assert store.put([]) == 0
 
 
@@ -73,9 +73,12 @@ def test_builds_are_remembered(db: Database) -> None:
     store = CellStore(db, "flights")
     assert store.latest_build("live", "layout", START) is None
     for days in (0, 2, 2, 1):
-        store.built("live", "layout", START + days * DAY)
-    assert store.latest_build("live", "layout", START + 9 * DAY) == START + 2 * DAY
-    assert store.latest_build("live", "layout", START + 1.5 * DAY) == START + DAY
+        store.built("live", "layout", START + days * DAY, {"labels": str(days)})
+    assert store.latest_build("live", "layout", START + 9 * DAY) == Build(START + 2 * DAY, {"labels": "2"})
+    assert store.latest_build("live", "layout", START + 1.5 * DAY) == Build(START + DAY, {"labels": "1"})
+    assert store.latest_build("live", "layout") == Build(START + 2 * DAY, {"labels": "2"})
+    store.built("live", "layout", START + 2 * DAY, {"labels": "3"})
+    assert store.latest_build("live", "layout") == Build(START + 2 * DAY, {"labels": "3"})
     assert store.latest_build("live", "another", START + 9 * DAY) is None
 
 

@@ -19,13 +19,15 @@ PAIR = "~"
 
 @dataclass(frozen=True)
 class Plan:
-    """specs: slices besides `overall`. resolution: score bins of a binary model. classes: K of a multiclass model."""
+    """specs: slices besides `overall`. resolution: score bins of a binary model. classes: K of a multiclass model.
+    projections: name and expression of the computed columns."""
 
     specs: tuple[SliceSpec, ...]
     metrics: tuple[Metric, ...]
     task: Task = Task.BINARY
     resolution: Any = 256
     classes: int = 0
+    projections: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def carried(self) -> Carried:
@@ -55,7 +57,7 @@ class Plan:
         their tier and parent are decided when they are read, so changing them re-uses the cells."""
         cut = [spec.model_dump(include={"name", "where", "by", "cross", "bins"}, mode="json") for spec in self.specs]
         carried = [self.carried.terms, self.carried.products, self.carried.counts]
-        return digest([cut, carried, self.bins.as_dict(), self.task.value, self.classes])[:32]
+        return digest([cut, carried, self.bins.as_dict(), self.task.value, self.classes, self.projections])[:32]
 
 
 def pair_name(candidate: str, champion: str) -> str:

@@ -25,7 +25,13 @@ Since = Annotated[
     datetime | None,
     typer.Option("--since", parser=instant, metavar="INSTANT", help="Only entries with as_of at or after it (UTC)."),
 ]
-PLURALS = {"verdict": "verdicts", "trigger": "triggers", "monitor": "looks at the monitor", "alarm": "alarms"}
+PLURALS = {
+    "verdict": "verdicts",
+    "trigger": "triggers",
+    "monitor": "looks at the monitor",
+    "alarm": "alarms",
+    "diagnosis": "diagnoses",
+}
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many, the newest.")]
 
 
@@ -83,8 +89,8 @@ def replay(
 ) -> None:
     """Derive every decision again from its recorded evidence, under the policy of the day; no model is needed.
 
-    Verdicts, triggers, looks at the monitor and alarms. Exit code 1 when one comes out different or cannot be derived
-    again.
+    Verdicts, triggers, looks at the monitor, alarms and diagnoses. Exit code 1 when one comes out different or cannot
+    be derived again.
     """
     from continual.flows.replay_decisions import rederive
 
@@ -101,12 +107,12 @@ def replay(
 def _show(found: list[tuple[str, Rederived]]) -> None:
     words: dict[Any, str] = {True: "identical", False: "DIFFERENT", None: "not derivable"}
     rows = [
-        (name, one.seq, one.kind, one.candidate, one.answer, words[one.same], one.difference)
+        (name, one.seq, f"{one.kind} {one.candidate}".strip(), one.answer, words[one.same], one.difference)
         for name, one in found
         if one.kind == "verdict" or not one.same
     ]
     if rows:
-        head = ("application", "seq", "kind", "version", "recorded", "derived again", "difference")
+        head = ("application", "seq", "decision", "recorded", "derived again", "difference")
         print_table(head, rows)
     for kind in dict.fromkeys(["verdict", *(one.kind for _, one in found)]):
         of_kind = [one for _, one in found if one.kind == kind]

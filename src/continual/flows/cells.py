@@ -6,7 +6,7 @@ it, served or scored afterwards; `7~5` is the difference of the two, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,8 @@ def plan_of(policy: Policy) -> Plan:
     from continual.cells.plan import Plan
 
     classes = len(policy.label.classes)
-    return Plan(tuple(policy.slices), tuple(policy.metrics), policy.label.task, policy.store.bins, classes)
+    made_of = tuple((name, one.root) for name, one in policy.projections.items())
+    return Plan(tuple(policy.slices), tuple(policy.metrics), policy.label.task, policy.store.bins, classes, made_of)
 
 
 def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
@@ -40,11 +41,20 @@ def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
     that has cells."""
     as_of, layout = utc(as_of), plan_of(ws.policy).layout
     logged = set(ws.log.touched_days(None, as_of))
-    last = ws.cells.latest_build(LIVE, layout, as_of)
-    touched = logged & set(ws.log.touched_days(last, as_of)) if last else set()
+    touched = logged & _touched(ws, layout, as_of)
     inside = logged & set(days_of(window))
     have = _days_with_cells(ws, _hull([*inside, *touched]), layout, as_of) if inside or touched else set()
     return sorted((inside - have) | (touched & (inside | have)))
+
+
+def _touched(ws: Workspace, layout: str, as_of: datetime) -> set[date]:
+    """Days of what became known since the last build, or was written since whatever it says of itself. Before the
+    newest build only the first counts: cells of the past say what was known then, not what was delivered later."""
+    last, newest = ws.cells.latest_build(LIVE, layout, as_of), ws.cells.latest_build(LIVE, layout)
+    if last is None or newest is None:
+        return set()
+    touched = set(ws.log.touched_days(last.as_of, as_of))
+    return touched | set(ws.log.added_days(last.snapshots)) if last.as_of == newest.as_of else touched
 
 
 def build(
@@ -67,9 +77,9 @@ def build(
     return Outcome(reason, {"days": [day.isoformat() for day in wanted], "rows": rows})
 
 
-def settle(ws: Workspace, as_of: datetime) -> None:
-    """Record that every day `survey` named is built."""
-    ws.cells.built(LIVE, plan_of(ws.policy).layout, utc(as_of))
+def settle(ws: Workspace, as_of: datetime, heads: Mapping[str, str]) -> None:
+    """Record that every day `survey` named is built; heads: of the log, as they were before the survey."""
+    ws.cells.built(LIVE, plan_of(ws.policy).layout, utc(as_of), heads)
 
 
 def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -> dict[str, Cells]:
@@ -85,10 +95,10 @@ def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -
     found = _read_stored(ws, names, window, as_of, plan, stale)
     missing = _incomplete(ws, found, names, window, as_of, stale)
     pairs = [(a, b) for a, tilde, b in (name.partition("~") for name in names) if tilde]
-    newest = ws.cells.latest_build(LIVE, plan.layout, as_of + timedelta(days=36_525))
+    newest = ws.cells.latest_build(LIVE, plan.layout)
     for day in missing:
         blocks = _blocks(ws, plan, day, as_of, pairs)
-        if newest is None or as_of >= newest:  # the past was not known like this when its cells were built
+        if newest is None or as_of >= newest.as_of:  # the past was not known like this when its cells were built
             ws.cells.put(_stored(blocks, plan.layout, as_of))
         for name in names:
             if name in blocks:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from continual.core.projection import Projection, with_projections
 from continual.core.window import day_window
+from continual.flows.logged import computed, logged_columns
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -20,14 +22,28 @@ def day_rows(ws: Workspace, plan: Plan, day: date, as_of: datetime) -> tuple[pa.
     """The day's rows, and for `live` and each version the columns with its answers (null: none)."""
     window, answers = day_window(day), ws.policy.label.target.columns
     text = [c for c in ws.policy.columns if c not in {*ws.policy.features.numeric, *ws.policy.features.extra}]
-    sliced = {column for spec in plan.specs for column in spec.columns}
-    columns = list(dict.fromkeys([*sorted(sliced), *plan.needs, "record_key", "model_version", *answers]))
+    sliced = sorted({column for spec in plan.specs for column in spec.columns})
+    wanted = list(dict.fromkeys([*sliced, *plan.needs, "record_key", "model_version", *answers]))
+    columns = logged_columns(ws.policy, wanted)
     table = ws.log.read_arrow(window, as_of, columns, dictionary=[*(c for c in text if c in columns), "model_version"])
+    table = _with_computed(table, computed(ws.policy, wanted))
     versions = {LIVE: answers[1:] or answers}
     scores = ws.log.read_all_scores(window, as_of)
     for version in _versions(table, scores):
         table, versions[version] = _with_answers(table, scores, version, versions[LIVE])
     return table, versions
+
+
+def _with_computed(table: pa.Table, projections: dict[str, Projection]) -> pa.Table:
+    import pyarrow as pa
+
+    if not projections:
+        return table
+    needed = sorted({c for p in projections.values() for c in p.columns if c not in projections})
+    frame = with_projections(table.select(needed).to_pandas(), projections)
+    for name in projections:
+        table = table.append_column(name, pa.array(frame[name], from_pandas=True))
+    return table
 
 
 def _versions(table: pa.Table, scores: pa.Table) -> list[str]:

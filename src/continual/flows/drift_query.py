@@ -12,6 +12,7 @@ from continual.core.slices import masks, resolve
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, utc
 from continual.errors import ContinualError
+from continual.flows.logged import prediction_rows
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def drift(
 
 
 def _columns(ws: Workspace, columns: Iterable[str] | None) -> list[str]:
-    known = [*ws.policy.columns, *ws.policy.label.target.columns]
+    known = [*ws.policy.sliceable, *ws.policy.label.target.columns]
     wanted = known if columns is None else list(columns)
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -73,7 +74,7 @@ def _columns(ws: Workspace, columns: Iterable[str] | None) -> list[str]:
 
 def _rows(ws: Workspace, window: Window, as_of: datetime, wanted: list[str], name: str) -> pd.DataFrame:
     sliced = {column for spec in ws.policy.slices for column in spec.columns}
-    frame = ws.log.read_predictions(window, as_of, list(dict.fromkeys(["event_time", *wanted, *sorted(sliced)])))
+    frame = prediction_rows(ws, window, as_of, list(dict.fromkeys(["event_time", *wanted, *sorted(sliced)])))
     found = masks(resolve(ws.policy.slices, frame), frame)
     if name not in found:
         raise ContinualError(

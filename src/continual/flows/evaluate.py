@@ -8,12 +8,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from continual.core.canonical import digest
+from continual.core.projection import with_projections
 from continual.core.slices import Slice, masks, resolve
 from continual.core.verdict import GateEvidence, SliceEvidence
 from continual.core.window import Window, utc
 from continual.errors import Skipped
+from continual.flows.behave import behave
 from continual.flows.champion import reconcile
+from continual.flows.logged import labelled_rows
 from continual.flows.measure import Occasion, evaluations, measure
+from continual.flows.past_decisions import past_decisions
 from continual.flows.serving_check import answers
 from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Outcome, Workspace
@@ -71,7 +75,7 @@ def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
 
 
 def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str) -> Any:
-    frame = ws.log.read_labelled(window, as_of)
+    frame = labelled_rows(ws, window, as_of)
     trained = training_rows(ws, chosen.version, champion)
     kept = unseen(frame, trained)
     slices, configured = _slices(ws, trained, kept)
@@ -86,6 +90,9 @@ def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Windo
         as_of=as_of.isoformat(),
         window_uses=_window_uses(ws, window, key),
         leaked_rows=len(frame) - len(kept),
+        history=past_decisions(ws, window, as_of, key),
+        behaviours=behave(ws, chosen.version, champion, as_of),
+        configured_behaviours=tuple(b.label for b in ws.policy.behaviours),
     )
     _define(ws, slices, as_of)
     _write(ws, evidence, window, as_of, key)
@@ -106,8 +113,9 @@ def _slices(ws: Workspace, trained: Sequence[pd.DataFrame], kept: pd.DataFrame) 
     """
     import pandas as pd
 
-    columns = [c for c in ws.policy.columns if c in kept.columns]
-    seen = pd.concat([*(d[columns] for d in trained[:1]), kept[columns]], ignore_index=True)
+    columns = [c for c in ws.policy.sliceable if c in kept.columns]
+    before = [with_projections(d, ws.policy.projections) for d in trained[:1]]
+    seen = pd.concat([*(d[columns] for d in before), kept[columns]], ignore_index=True)
     slices = resolve(ws.policy.slices, seen)
     inside = masks(slices, seen)
     named = {spec.name for spec in ws.policy.slices}

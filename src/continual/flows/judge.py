@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from continual.core.verdict import GateEvidence, Verdict
 from continual.errors import PromotionRefused
 from continual.flows.report import markdown_report
@@ -9,7 +12,8 @@ from continual.flows.workspace import Outcome, Workspace
 
 
 def judge(ws: Workspace, evaluation_key: str) -> Outcome:
-    """Record the verdict on an evaluation; data['verdict'] is its ledger key.
+    """Record the verdict on an evaluation; data['verdict'] is its ledger key, data['deficits'] the slices that lack
+    labels, those that block first (`core.verdict.Deficit` as dicts).
 
     Raises
     ------
@@ -28,10 +32,11 @@ def judge(ws: Workspace, evaluation_key: str) -> Outcome:
         "verdict": verdict.as_dict(),
     }
     stored = ws.ledger.append("verdict", key, entry.as_of, verdict.reason, record, ws.loaded.hash, ws.run)
-    report = markdown_report(evidence, verdict)
+    report = markdown_report(evidence, verdict, {m.name: m.owner for m in ws.policy.metrics})
     _publish(ws, evidence, verdict, report)
     answer = str(stored.evidence["verdict"]["answer"])
-    data = {"verdict": key, "answer": answer, "version": evidence.candidate, "report": report}
+    data: dict[str, Any] = {"verdict": key, "answer": answer, "version": evidence.candidate, "report": report}
+    data["deficits"] = [asdict(deficit) for deficit in verdict.deficits]
     return Outcome(f"{answer}: {stored.reason}", data)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from continual.core.slices import masks, resolve
 from continual.core.window import Window, utc
+from continual.flows.logged import labelled_rows
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _rows(ws: Workspace, window: Window, as_of: datetime, wanted: Iterable[str] 
     from continual.flows.store_query import kept
 
     columns = sorted({column for spec in ws.policy.slices for column in spec.columns})
-    frame = ws.log.read_labelled(window, as_of, ["event_time", *columns])
+    frame = labelled_rows(ws, window, as_of, ["event_time", *columns])
     found = masks(resolve(ws.policy.slices, frame), frame)
     inside = dict(kept(list(found), list(found.values()), wanted))
     return _instants(frame, "event_time"), _instants(frame, "label_known_at"), inside

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from continual.core.alarm import MonitorReading, PairedStream
-from continual.core.slices import Slice, masks, resolve
+from continual.core.alarm import MonitorReading
+from continual.core.diagnosis import Actuator, Cause, Diagnosis
+from continual.core.slices import Slice, resolve
+from continual.core.stats.maturity import Cohorts, readable
+from continual.core.target import Target
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, floor_day, utc
+from continual.flows import diagnose
 from continual.flows.champion import reconcile
-from continual.flows.measure import Occasion, evaluations, labelled, measure
-from continual.flows.serving_check import answers
+from continual.flows.diagnose import Paired
+from continual.flows.faults import read_inputs
+from continual.flows.logged import labelled_rows, prediction_rows
+from continual.flows.measure import Occasion, evaluations, measure
+from continual.flows.serving_check import RECENT, answers
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.registry import PREVIOUS
 from continual.policy.windows import matured_until
@@ -49,19 +57,60 @@ def measure_live(ws: Workspace, window: Window, as_of: datetime) -> Outcome:
 
 
 def watch(ws: Workspace, as_of: datetime) -> Outcome:
-    """Read the monitor; data['alarm'] is a rollback request when a slice alarms."""
+    """Read the monitor and the inputs, and say what is wrong. data['alarm'] is a rollback request when the champion
+    itself is worse; data['quarantine'] names rows whose inputs broke; data['world_changed'] asks for a retrain."""
     as_of = utc(as_of)
     reign, previous = ws.champions.current(), ws.registry.aliases().get(PREVIOUS)
-    if reign is None or previous is None:
+    if reign is None:
         return Outcome("nothing to compare with: no previous version", {})
+    reason, paired = _compare(ws, reign, previous, as_of)
+    inputs = read_inputs(ws, _slices_now(ws, reign, as_of), reign.version, as_of)
+    found = diagnose.look(ws, reign, previous, paired, inputs, as_of)
+    if paired is not None and previous is not None:
+        asked = _act(ws, reign, previous, paired.reading, found, as_of)
+        if asked:
+            return Outcome(reason, asked)
+    said = reason if found.cause is Cause.NOTHING else f"{reason}; {found.cause.value} suspected: {found.reason}"
+    return Outcome(said, diagnose.request_of(found))
+
+
+def _compare(ws: Workspace, reign: Reign, previous: str | None, as_of: datetime) -> tuple[str, Paired | None]:
+    """The monitor's reading of the matured rows since promotion, or the sentence why there is none."""
+    if previous is None:
+        return "nothing to compare with: no previous version", None
     end = min(matured_until(ws.policy, as_of), floor_day(reign.as_of + ws.policy.promotion.shadow))
     if end <= reign.as_of:
-        return Outcome(f"no label of version {reign.version} has matured yet", {})
+        return f"no label of version {reign.version} has matured yet", None
     frame = _served(ws, reign.version, Window(reign.as_of, end), as_of)
-    frame = frame[labelled(frame)].reset_index(drop=True)
-    streams = _streams(frame, slices_of(ws, reign.version, frame), _excess(ws, frame, previous))
-    reading = ws.policy.monitor.read(streams)
-    return _act(ws, reign, previous, reading, as_of)
+    cohorts = _cohorts(ws, frame, as_of)
+    frame = frame[cohorts.use].reset_index(drop=True)
+    slices, target = slices_of(ws, reign.version, frame), ws.policy.label.target
+    label, served = frame["label"].to_numpy(dtype=float), target.answers(frame)
+    other = answers(ws, previous, frame)
+    excess = target.excess(served, other, label)
+    reading = ws.policy.monitor.read(diagnose.streams(frame, slices, excess))
+    if cohorts.reason:
+        reading = replace(reading, reason=f"{reading.reason}; {cohorts.reason}")
+    losses = (_loss(target, served, label), _loss(target, other, label)) if target.task != "regression" else None
+    return reading.reason, Paired(frame, slices, excess, losses, reading, cohorts.problem)
+
+
+def _cohorts(ws: Workspace, frame: pd.DataFrame, as_of: datetime) -> Cohorts:
+    """Days whose labels may be read: a delay that depends on the outcome makes any stream alarm."""
+    label = frame["label"].to_numpy(dtype=float, na_value=np.nan)
+    event, known = (frame[name].to_numpy("datetime64[us]") for name in ("event_time", "label_known_at"))
+    return readable(event, known, label, as_of, ws.policy.label.lag, ws.policy.label.given_up_after)
+
+
+def _loss(target: Target, answered: Any, label: Any) -> Any:
+    """(n,) loss of one version alone: its excess over answers that are always right."""
+    right = np.eye(len(target.classes))[label.astype(np.int64)] if target.task == "multiclass" else label
+    return target.excess(answered, right, label)
+
+
+def _slices_now(ws: Workspace, reign: Reign, as_of: datetime) -> list[Slice]:
+    frame = prediction_rows(ws, Window(as_of - RECENT, as_of), as_of)
+    return slices_of(ws, reign.version, frame)
 
 
 def slices_of(ws: Workspace, version: str, frame: pd.DataFrame) -> list[Slice]:
@@ -74,36 +123,21 @@ def slices_of(ws: Workspace, version: str, frame: pd.DataFrame) -> list[Slice]:
 
 def _served(ws: Workspace, version: str, window: Window, as_of: datetime) -> pd.DataFrame:
     """Rows this version scored when they came up, with the labels known by now."""
-    frame = ws.log.read_labelled(window, as_of)
+    frame = labelled_rows(ws, window, as_of)
     own = (frame["model_version"] == version) & frame["prediction"].notna()
     return frame[own].reset_index(drop=True)
 
 
-def _excess(ws: Workspace, frame: pd.DataFrame, previous: str) -> Any:
-    """(n,) loss as served minus the previous version's on the same rows, in [-1, 1]: see `Target.excess`."""
-    target, label = ws.policy.label.target, frame["label"].to_numpy(dtype=float)
-    return target.excess(target.answers(frame), answers(ws, previous, frame), label)
-
-
-def _streams(frame: pd.DataFrame, slices: list[Slice], excess: Any) -> list[PairedStream]:
-    day = frame["event_time"].dt.strftime("%Y-%m-%d").to_numpy()
-    inside = masks(slices, frame)
-    out = []
-    for item in slices:
-        use = inside[item.name]
-        names, first = np.unique(day[use], return_inverse=True)
-        parts = tuple(excess[use][first == i] for i in range(len(names)))
-        out.append(PairedStream(item.name, item.tier, tuple(str(n) for n in names), parts))
-    return out
-
-
-def _act(ws: Workspace, reign: Reign, previous: str, reading: MonitorReading, as_of: datetime) -> Outcome:
-    """One ledger entry per look, one alarm per reign: a repeated look at a known alarm asks for nothing new."""
+def _act(
+    ws: Workspace, reign: Reign, previous: str, reading: MonitorReading, found: Diagnosis, as_of: datetime
+) -> dict[str, Any]:
+    """One ledger entry per look, one alarm per reign: a repeated look at a known alarm asks for nothing new. Only a
+    diagnosis that blames the version asks for a rollback."""
     evidence = {"champion": reign.version, "previous": previous, "reading": reading.as_dict()}
     look = f"monitor:{reign.seq}:{as_of.isoformat()}"
     ws.ledger.append("monitor", look, as_of, reading.reason, evidence, ws.loaded.hash, ws.run)
-    if not reading.alarms:
-        return Outcome(reading.reason, {})
+    if found.actuator is not Actuator.ROLL_BACK:
+        return {}
     key = f"alarm:{reign.seq}:{reign.version}"
     entry = ws.ledger.append("alarm", key, as_of, reading.reason, evidence, ws.loaded.hash, ws.run)
     named = [a for a in reading.alarms if a != OVERALL] or list(reading.alarms)
@@ -113,7 +147,7 @@ def _act(ws: Workspace, reign: Reign, previous: str, reading: MonitorReading, as
         "alarm_key": key,
         "as_of": entry.as_of.isoformat(),
     }
-    return Outcome(reading.reason, {"alarm": request})
+    return {"alarm": request}
 
 
 def _shown(name: str, estimate: Any) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from continual.core.verdict import GateEvidence, SliceFinding, Verdict
+from collections.abc import Iterator, Mapping
+
+from continual.core.verdict import OVERALL, BehaviourEvidence, GateEvidence, SliceClass, SliceFinding, Verdict
 
 #: Most readers want the decisive slices; the table of all is in the store.
 ROWS = 40
+#: Slices named for each owner and side.
+NAMED = 5
 
 
-def markdown_report(evidence: GateEvidence, verdict: Verdict) -> str:
-    """Report of one verdict, readable in MLflow and Airflow."""
+def markdown_report(evidence: GateEvidence, verdict: Verdict, owners: Mapping[str, str] | None = None) -> str:
+    """Report of one verdict, readable in MLflow and Airflow. owners: metric -> who answers for it."""
     head = [
         f"## {verdict.answer}: version {evidence.candidate} against {evidence.champion or 'no champion'}",
         "",
@@ -19,18 +23,101 @@ def markdown_report(evidence: GateEvidence, verdict: Verdict) -> str:
         f"this window was used {evidence.window_uses} times before; {evidence.leaked_rows:,} rows were left out "
         "because one of the models was trained on them.",
         "",
+    ]
+    sections = [*_budget(verdict), *_stakeholders(verdict, owners or {}), *_behaviours(evidence), *_labels(verdict)]
+    table = [
         "| slice | metric | reading | gain | 95% interval | rows | smallest visible loss |",
         "|---|---|---|---:|---|---:|---:|",
     ]
     ranked = sorted(verdict.findings, key=lambda f: (f.slice not in verdict.blocking, f.gain is None, f.gain or 0.0))
-    return "\n".join([*head, *(_line(f) for f in ranked[:ROWS])]) + "\n"
+    return "\n".join([*head, *sections, *table, *(_line(f) for f in ranked[:ROWS])]) + "\n"
+
+
+def _budget(verdict: Verdict) -> Iterator[str]:
+    found = verdict.spending
+    if found is None:
+        return
+    yield (
+        f"Yearly budget of wrong promotions {found.budget:.2%}: this decision took {found.charged:.3%}, "
+        f"{found.left:.2%} is left; {found.decisions} other decisions of the last 365 days, which had seen this "
+        f"window's rows {found.shared:.2g} times over."
+    )
+    yield ""
+
+
+def _stakeholders(verdict: Verdict, owners: Mapping[str, str]) -> Iterator[str]:
+    """Of every owner and metric: the gain overall, and the slices whose 95% interval lies on one side of 0."""
+    compared = [f for f in verdict.findings if f.p_harm is not None]
+    named = [(owners[m], m) for m in dict.fromkeys(f.metric for f in compared) if m in owners]
+    if not named:
+        return
+    yield "### Who gains, who pays"
+    yield ""
+    yield "| owner | metric | overall | gain | pay | cannot say |"
+    yield "|---|---|---:|---|---|---:|"
+    for owner, metric in sorted(named):
+        yield _stakeholder(owner, metric, [f for f in compared if f.metric == metric])
+    yield ""
+
+
+def _stakeholder(owner: str, metric: str, findings: list[SliceFinding]) -> str:
+    overall = next((f.gain for f in findings if f.slice == OVERALL), None)
+    slices = [f for f in findings if f.slice != OVERALL]
+    gain = sorted((f for f in slices if f.low is not None and f.low > 0), key=lambda f: -(f.gain or 0.0))
+    pay = sorted((f for f in slices if _pays(f)), key=lambda f: f.gain or 0.0)
+    unsure = len(slices) - len(gain) - len(pay)
+    return f"| {_cell(owner)} | {metric} | {_signed(overall)} | {_names(gain)} | {_names(pay)} | {unsure:,} slices |"
+
+
+def _pays(found: SliceFinding) -> bool:
+    return found.slice_class is SliceClass.HARM or (found.high is not None and found.high < 0)
+
+
+def _names(findings: list[SliceFinding]) -> str:
+    if not findings:
+        return "none"
+    more = f" and {len(findings) - NAMED:,} more" if len(findings) > NAMED else ""
+    return ", ".join(f"{_cell(f.slice)} {_signed(f.gain)}" for f in findings[:NAMED]) + more
+
+
+def _behaviours(evidence: GateEvidence) -> Iterator[str]:
+    if not evidence.behaviours:
+        return
+    yield "### Behaviour tests"
+    yield ""
+    for found in evidence.behaviours:
+        yield f"- {_holds(found)}: {found.sentence}"
+    yield ""
+
+
+def _holds(found: BehaviourEvidence) -> str:
+    if found.measured is None:
+        return "could not be measured" if found.applies else "does not apply"
+    return "holds" if found.measured <= found.limit else "**does not hold**"
+
+
+def _labels(verdict: Verdict) -> Iterator[str]:
+    """What more labels would settle, where it matters most."""
+    wanted = [d for d in verdict.deficits if d.blocking] or list(verdict.deficits[:NAMED])
+    if not wanted:
+        return
+    yield "### Labels that would settle more"
+    yield ""
+    for d in wanted:
+        seen = "no loss" if d.minimum_detectable is None else f"no loss under {d.minimum_detectable:.4f}"
+        yield f"- {d.labels_needed:,} in {d.slice} ({d.metric}, {d.n:,} now, could see {seen})"
+    yield ""
 
 
 def _line(f: SliceFinding) -> str:
     interval = f"{_signed(f.low)} to {_signed(f.high)}" if f.low is not None else "undefined"
     visible = "" if f.minimum_detectable is None else f"{f.minimum_detectable:.4f}"
-    name = f.slice.replace("|", "\\|")
-    return f"| {name} | {f.metric} | {f.slice_class} | {_signed(f.gain)} | {interval} | {f.n:,} | {visible} |"
+    reading = f"{f.slice_class}, proof of {_cell(f.borrowed)}" if f.borrowed else f.slice_class
+    return f"| {_cell(f.slice)} | {f.metric} | {reading} | {_signed(f.gain)} | {interval} | {f.n:,} | {visible} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _signed(value: float | None) -> str:

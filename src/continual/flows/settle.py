@@ -27,9 +27,10 @@ def measure(ws: Workspace, window: Window, as_of: datetime, progress: cells.Prog
     `window`, and evaluate anew the past windows that late labels touched (append-only: the old numbers stay)."""
     as_of = utc(as_of)
     settled = reconcile(ws, as_of)
+    heads = ws.log.heads()
     touched = cells.survey(ws, _horizon(ws, as_of), as_of)
     built = cells.build(ws, touched, as_of, progress=progress)
-    cells.settle(ws, as_of)
+    cells.settle(ws, as_of, heads)
     if ws.champions.current() is None:
         return Outcome(f"no champion yet; {settled}; {built.reason}", {})
     windows = list(dict.fromkeys([*_newly_matured(ws, window, as_of), *_reported(ws, as_of)]))
@@ -94,7 +95,9 @@ def _headline(ws: Workspace, windows: Iterable[Window], as_of: datetime) -> str:
     found = found[(found["window_start"] == shortest.start) & (found["window_end"] == shortest.end)]
     if found.empty:
         return f"no row in {shortest}"
-    return f"live in {shortest}: " + "; ".join(_shown(row) for row in found.to_dict("records"))
+    rows = {row["metric"]: row for row in found.to_dict("records")}
+    said = [_shown(rows[metric.name]) for metric in ws.policy.metrics if metric.name in rows]
+    return f"live in {shortest}: " + "; ".join(said)
 
 
 def _shown(row: dict[Any, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from continual.core.slices import masks, resolve
 from continual.core.window import Window, utc
+from continual.flows.logged import labelled_rows
 from continual.flows.measure import labelled
 from continual.flows.workspace import Workspace
 
@@ -25,7 +26,7 @@ def slices(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
     import pandas as pd
 
     columns = sorted({column for spec in ws.policy.slices for column in spec.columns})
-    frame = ws.log.read_labelled(window, utc(as_of), ["record_key", *columns])
+    frame = labelled_rows(ws, window, utc(as_of), ["record_key", *columns])
     found, known = resolve(ws.policy.slices, frame), labelled(frame)
     inside = masks(found, frame)
     rows = [
@@ -46,9 +47,9 @@ def discover(ws: Workspace, window: Window, as_of: datetime, literals: int, min_
     from continual.core.discovery import Terms
     from continual.core.discovery import discover as search
 
-    target, columns = ws.policy.label.target, ws.policy.columns
+    target, columns = ws.policy.label.target, ws.policy.sliceable
     wanted = list(dict.fromkeys(["event_time", *target.columns, *columns]))
-    frame = ws.log.read_labelled(window, utc(as_of), wanted)
+    frame = labelled_rows(ws, window, utc(as_of), wanted)
     answers = target.answers(frame)
     use = labelled(frame) & np.isfinite(answers).reshape(len(frame), -1).all(axis=1)
     label = frame["label"].to_numpy(dtype=float, na_value=np.nan)[use]

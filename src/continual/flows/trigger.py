@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from continual.core.diagnosis import Actuator
 from continual.core.window import Window, utc
+from continual.flows.diagnose import key_of
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import matured_until
 from continual.triggers.base import Decision, TriggerEvidence
@@ -49,7 +51,19 @@ def _guard(ws: Workspace, as_of: datetime, alarmed: bool) -> Decision | None:
     last = ws.champions.current()
     if last is not None and last.kind == "rollback" and as_of < last.as_of + ws.policy.promotion.cooldown:
         return Decision(False, f"cooling down after the rollback of {last.as_of:%Y-%m-%d}")
-    return None
+    return _diagnosed(ws, as_of)
+
+
+def _diagnosed(ws: Workspace, as_of: datetime) -> Decision | None:
+    """What this look's diagnosis asks for: no retrain on rows or labels that are wrong, one when the world changed."""
+    reign = ws.champions.current()
+    entry = ws.ledger.get(key_of(reign, as_of)) if reign is not None else None
+    if entry is None:
+        return None
+    found = entry.evidence["diagnosis"]
+    if found["actuator"] == Actuator.RETRAIN:
+        return Decision(True, found["reason"])
+    return Decision(False, f"on hold: {found['reason']}")
 
 
 def _evidence(ws: Workspace, as_of: datetime) -> TriggerEvidence:

@@ -55,11 +55,12 @@ def check_schema(
     policy: Policy, stream: Stream, frame: pd.DataFrame, as_of: datetime, day: date | None = None
 ) -> ValidationOutcome:
     """Whether rows can become rows of the log at all, before any expectation. day: the UTC day they came for."""
-    features = policy.features
+    features, label = policy.features, policy.label
     if stream == "labels":
-        return check_labels(frame, as_of, day)
+        return check_labels(frame, as_of, day, task=label.task, classes=label.classes)
     texts = [c for c in policy.columns if c not in features.numeric and c not in features.extra]
-    return check_predictions(frame, as_of, kinds_of([*features.numeric, *features.extra], texts), day)
+    columns = kinds_of([*features.numeric, *features.extra], texts)
+    return check_predictions(frame, as_of, columns, day, task=label.task, classes=label.classes)
 
 
 def _accept(

@@ -132,7 +132,9 @@ class Workspace:
     def log(self) -> PredictionLog:
         from continual.stores.log import PredictionLog
 
-        return PredictionLog(self.settings.catalog_uri, self.settings.warehouse, self.app)
+        return PredictionLog(
+            self.settings.catalog_uri, self.settings.warehouse, self.app, self.settings.home / "keys" / self.app
+        )
 
     @cached_property
     def registry(self) -> Registry:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from continual.core.estimate import Comparison, Estimate
 from continual.core.verdict import OVERALL, GateEvidence, MetricEvidence, SliceEvidence, Tier
+from continual.gates._behaviours import missing
 from continual.gates.base import MetricTerms
 
 JUDGED = ("primary", "guardrail")
@@ -27,7 +28,7 @@ def find_gaps(evidence: GateEvidence, terms: Mapping[str, MetricTerms]) -> list[
     Slices with undefined numbers are no gap (they are not evaluable); on `overall` every judged metric must be
     defined.
     """
-    gaps = [*_policy(terms), *_structure(evidence)]
+    gaps = [*_policy(terms), *_structure(evidence), *(Gap(*found) for found in missing(evidence)), *_past(evidence)]
     if gaps:
         return gaps
     for item in evidence.slices:
@@ -69,6 +70,13 @@ def _structure(evidence: GateEvidence) -> Iterator[Gap]:
             yield Gap(item.slice, f"slice {item.slice} has the unknown tier {item.tier!r}")
         if item.parent is not None and item.parent not in counts:
             yield Gap(item.slice, f"slice {item.slice} rolls up to {item.parent}, which is missing in the evidence")
+
+
+def _past(evidence: GateEvidence) -> Iterator[Gap]:
+    for past in evidence.history or ():
+        charged = 0.0 if past.charged is None else past.charged
+        if not (math.isfinite(past.shared) and past.shared >= 0 and 0 <= charged <= 1):
+            yield Gap(OVERALL, f"the history holds an impossible decision: {past}")
 
 
 def _metrics(item: SliceEvidence, terms: Mapping[str, MetricTerms], compared: bool) -> Iterator[Gap]:

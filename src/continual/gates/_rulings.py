@@ -36,6 +36,14 @@ class Ruling:
 
 
 @dataclass(frozen=True)
+class Level:
+    """Error probability that the overall test of one decision may use. how: where it comes from, for the sentence."""
+
+    alpha: float
+    how: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """One judged metric on one slice. spare: per-row variance overall, for slices with too few rows for their own."""
 
@@ -207,6 +215,8 @@ def _promotion(findings: tuple[SliceFinding, ...], champion: str | None) -> str:
     counts = Counter(f.slice_class for f in sliced)
     says = ", ".join(f"{counts[verdict]} {verdict.name}" for verdict in SliceClass)
     blind = [f for f in sliced if f.slice_class is not SliceClass.PROVEN]
+    loans = [f"{f.slice} from {f.borrowed}" for f in sliced if f.borrowed]
+    borrowed = f"; proof borrowed: {', '.join(dict.fromkeys(loans))}" if loans else ""
     worst = max(blind, key=lambda f: math.inf if f.minimum_detectable is None else f.minimum_detectable, default=None)
     least = f"; least visible: {_blind(worst)}" if worst else ""
-    return f"Promoted: {main.sentence}. {len(sliced)} slice findings: {says}{least}."
+    return f"Promoted: {main.sentence}. {len(sliced)} slice findings: {says}{borrowed}{least}."

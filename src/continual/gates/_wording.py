@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from continual.core.estimate import Estimate
 from continual.core.stats.power import Paired
-from continual.core.verdict import MetricEvidence
+from continual.core.verdict import MetricEvidence, Spending
 
 
 def num(value: float) -> str:
@@ -31,3 +31,16 @@ def change(slice_name: str, metric: MetricEvidence, found: Paired | None, tests:
     p = f"harm p={found.p_harm:.1g}" if p_adjusted is None else f"harm p={p_adjusted:.1g} after Holm over {tests} tests"
     interval = f"95% [{num(found.low)}, {num(found.high)}]"
     return f"{head} (gain {num(found.gain)}, {interval}, {p}, n={found.n:,})"
+
+
+def percent(share: float) -> str:
+    """Two digits of a small probability: 5%, 0.072%."""
+    return f"{100 * share:.2g}%"
+
+
+def budget(spending: Spending) -> str:
+    """`Budget of wrong promotions: 0.072% taken by this decision, 3.9% of 5% left this year.`"""
+    return (
+        f"Budget of wrong promotions: {percent(spending.charged)} taken by this decision, "
+        f"{percent(spending.left)} of {percent(spending.budget)} left this year."
+    )

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z_]\w{0,60}")
 
 def column_problems(policy: Policy) -> Iterator[Problem]:
     """Everything wrong with projections, then with slices."""
-    projections = _projections(policy)
+    projections = policy.projections
     yield from _names(policy, projections)
     try:
         order(projections)
@@ -42,10 +42,6 @@ def column_problems(policy: Policy) -> Iterator[Problem]:
     for i, spec in enumerate(policy.slices):
         yield from _slice(("slices", i), spec, known, kinds)
     yield from _parents(policy)
-
-
-def _projections(policy: Policy) -> Mapping[str, Projection]:
-    return getattr(policy, "projections", {})
 
 
 def logged_kinds(policy: Policy) -> dict[str, Kind]:

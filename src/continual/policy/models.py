@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from continual.behaviours.base import BEHAVIOURS, Behaviour
+from continual.core.duration import Duration
 from continual.core.family import InFamily
+from continual.core.projection import Projection
 from continual.core.slices import SliceSpec
 from continual.core.target import Target
 from continual.detectors.base import DETECTORS, Detector
@@ -18,7 +20,6 @@ from continual.labelers.base import LABELERS, Labeler
 from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
-from continual.core.duration import Duration
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
 from continual.triggers.base import TRIGGERS, Trigger
@@ -148,6 +149,10 @@ class Policy(Section):
     source: Annotated[Source, InFamily(SOURCES)]
     features: Features
     tags: list[str] = Field([], description="Logged columns that are no features but define slices.")
+    projections: dict[str, Projection] = Field(
+        {},
+        description="Computed columns for slices: name -> expression over logged columns. They exist for all history.",
+    )
     label: Label
     expectations: Expectations = Field(default_factory=Expectations)
     window: WindowPolicy = Field(default_factory=WindowPolicy)
@@ -185,6 +190,11 @@ class Policy(Section):
     def columns(self) -> list[str]:
         """Columns logged besides the record's own: features and tags."""
         return [*self.features.all, *[t for t in self.tags if t not in self.features.all]]
+
+    @property
+    def sliceable(self) -> list[str]:
+        """Columns that slices may name: those logged, and the computed ones."""
+        return [*self.columns, *self.projections]
 
     @property
     def primary(self) -> Metric:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from continual.core.duration import parse as duration
 from continual.core.window import Window, floor_day, utc
 from continual.errors import ContinualError, NotEnoughData
-from continual.core.duration import parse as duration
 from continual.policy.models import Policy
 
 
@@ -71,4 +71,3 @@ def report_window(policy: Policy, as_of: datetime, text: str) -> Window:
 
 def _midnight(text: str) -> datetime:
     return utc(f"{date.fromisoformat(text.strip()).isoformat()}T00:00:00+00:00")
-

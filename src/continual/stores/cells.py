@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from continual.core.window import Window, utc
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
 
     from continual.stores.database import Database
 
@@ -31,6 +31,14 @@ class StoredCells:
     n_labelled: int
 
 
+@dataclass(frozen=True)
+class Build:
+    """Cells were complete as of an instant, for the rows in these snapshots of the log."""
+
+    as_of: datetime
+    snapshots: Mapping[str, str]
+
+
 def day_number(instant: datetime) -> int:
     """UTC day number of an instant."""
     return (utc(instant) - EPOCH) // timedelta(days=1)
@@ -43,7 +51,7 @@ class CellStore:
         self.db, self.app = db, app
 
     def put(self, cells: Iterable[StoredCells]) -> int:
-        """Store all or none; a generation that is there stays as it is. Returns the number given."""
+        """Store all or none; built again as of the same instant, a generation is replaced. Returns the number given."""
         from continual.stores.rows import upsert
         from continual.stores.tables import cell
 
@@ -61,7 +69,7 @@ class CellStore:
             for one in cells
         ]
         with self.db.write() as connection:
-            upsert(connection, cell, rows, keep_first=True)
+            upsert(connection, cell, rows)
         return len(rows)
 
     def read(
@@ -101,32 +109,27 @@ class CellStore:
         with self.db.read() as connection:
             return dict(connection.execute(query.group_by(table.c.day).order_by(table.c.day)).tuples().all())
 
-    def built(self, model_version: str, layout: str, as_of: datetime) -> None:
-        """Record that everything known at `as_of` is in the cells."""
+    def built(self, model_version: str, layout: str, as_of: datetime, snapshots: Mapping[str, str]) -> None:
+        """Record that everything known at `as_of` that these snapshots of the log hold is in the cells."""
         from continual.stores.rows import upsert
         from continual.stores.tables import cell_build
 
         row = {"app": self.app, "model_version": model_version, "layout": layout, "as_of": utc(as_of)}
         with self.db.write() as connection:
-            upsert(connection, cell_build, [row], keep_first=True)
+            upsert(connection, cell_build, [{**row, "snapshots": dict(snapshots)}])
 
-    def latest_build(self, model_version: str, layout: str, as_of: datetime) -> datetime | None:
-        """The newest recorded build at or before `as_of`; None: never."""
-        from sqlalchemy import func
-
+    def latest_build(self, model_version: str, layout: str, as_of: datetime | None = None) -> Build | None:
+        """The newest recorded build at or before `as_of` (None: of all); None: never."""
         from continual.stores.tables import cell_build as table
 
-        # a column of its own keeps its type: max() alone would lose the time zone on SQLite
-        query: Select[Any] = table.select().with_only_columns(func.max(table.c.as_of, type_=table.c.as_of.type))
-        query = query.where(
-            table.c.app == self.app,
-            table.c.model_version == model_version,
-            table.c.layout == layout,
-            table.c.as_of <= utc(as_of),
+        query = table.select().where(
+            table.c.app == self.app, table.c.model_version == model_version, table.c.layout == layout
         )
+        if as_of is not None:
+            query = query.where(table.c.as_of <= utc(as_of))
         with self.db.read() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            found = connection.execute(query.order_by(table.c.as_of.desc()).limit(1)).first()
+        return None if found is None else Build(found.as_of, found.snapshots)
 
     def prune(self, before: datetime) -> int:
         """Drop generations that no question with as_of >= `before` can reach: those with a newer one that is not

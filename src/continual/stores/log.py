@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -214,6 +214,23 @@ class PredictionLog:
             days = np.r_[days, log_days.prediction_days(predictions, known, since, as_of)]
         if labels is not None:
             days = np.r_[days, log_days.label_days(labels, known, self._index.keys(predictions))]
+        return log_days.dates(days)
+
+    def heads(self) -> dict[str, str]:
+        """Newest snapshot of predictions and labels; one without a row is absent."""
+        found = {stream: self.snapshot_id(stream) for stream in ("predictions", "labels")}
+        return {stream: str(snapshot) for stream, snapshot in found.items() if snapshot is not None}
+
+    def added_days(self, heads: Mapping[str, str]) -> list[date]:
+        """UTC days of predictions that were written, or whose labels were, since `heads` was asked for, whatever
+        instant they say they were known at; days of rows that another tool rewrote or that were erased, too."""
+        predictions, labels = self._log("predictions").load(), self._log("labels").load()
+        since = {stream: int(snapshot) for stream, snapshot in heads.items()}
+        days = np.zeros(0, dtype=np.int64)
+        if predictions is not None:
+            days = np.r_[days, log_days.added_predictions(predictions, since.get("predictions"))]
+        if labels is not None:
+            days = np.r_[days, log_days.added_labels(labels, since.get("labels"), self._index.keys(predictions))]
         return log_days.dates(days)
 
     def unknown_keys(self, as_of: datetime, older_than: timedelta) -> pd.DataFrame:

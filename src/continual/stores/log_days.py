@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.conversions import from_bytes
-from pyiceberg.expressions import And, BooleanExpression, IsNull
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, IsNull
+from pyiceberg.io.pyarrow import ArrowScan
 
 from continual.core.window import utc
 from continual.stores.key_runs import Keys
@@ -57,11 +58,39 @@ def label_days(table: Table, known: BooleanExpression, keys: Keys) -> Days:
     """Days of the predictions whose labels these are; a label without one concerns no day yet."""
     has = "event_time" in table.schema().column_names
     names = ("record_key", "event_time") if has else ("record_key",)
-    found = table.scan(known, selected_fields=names).to_arrow()
+    return _placed(table.scan(known, selected_fields=names).to_arrow(), keys)
+
+
+def _placed(found: pa.Table, keys: Keys) -> Days:
+    """Days of labels: as said when they were appended, else looked up."""
+    has = "event_time" in found.column_names
     pending = found.filter(pc.is_null(found.column("event_time"))) if has else found
     micros, there = keys.event_time(key_hash(pending.column("record_key")))
     placed = pc.drop_null(found.column("event_time")).cast(pa.int64()).to_numpy() if has else micros[:0]
     return np.unique(np.r_[placed, micros[there]] // DAY)
+
+
+def added(table: Table, since: int | None) -> list[FileScanTask]:
+    """Data files that the snapshot `since` did not have; all of them when it is gone."""
+    before: set[str] = set()
+    if since is not None and table.snapshot_by_id(since) is not None:
+        before = {task.file.file_path for task in table.scan(snapshot_id=since).plan_files()}
+    return [task for task in table.scan().plan_files() if task.file.file_path not in before]
+
+
+def added_predictions(table: Table, since: int | None) -> Days:
+    """Days of the predictions in `added` files, by their partition."""
+    return np.array([int(task.file.partition[0]) for task in added(table, since)], dtype=np.int64)
+
+
+def added_labels(table: Table, since: int | None, keys: Keys) -> Days:
+    """Days of the predictions that the labels in `added` files belong to."""
+    files = added(table, since)
+    if not files:
+        return np.zeros(0, dtype=np.int64)
+    has = "event_time" in table.schema().column_names
+    schema = table.schema().select(*(("record_key", "event_time") if has else ("record_key",)))
+    return _placed(ArrowScan(table.metadata, table.io, schema, AlwaysTrue()).to_table(files), keys)
 
 
 def unknown_keys(

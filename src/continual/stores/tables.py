@@ -259,6 +259,7 @@ cell_build = Table(
     c("model_version", String(257), "As in cell.", key=True),
     c("layout", Id, "As in cell.", key=True),
     c("as_of", Instant, "Everything known by then is in the cells.", key=True),
+    c("snapshots", Json, "Iceberg snapshots of the log that were read, by table; later ones hold what came since."),
     comment="Instants up to which the cells were complete.",
 )
 

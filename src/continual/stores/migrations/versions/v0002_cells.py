@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -13,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 def _c(name: str, kind: Any, comment: str) -> sa.Column[Any]:
@@ -39,6 +41,9 @@ def upgrade() -> None:
         _c("model_version", sa.String(257), "As in cell."),
         _c("layout", sa.String(128), "As in cell."),
         _c("as_of", INSTANT, "Everything known by then is in the cells."),
+        _c(
+            "snapshots", JSON, "Iceberg snapshots of the log that were read, by table; later ones hold what came since."
+        ),
         sa.PrimaryKeyConstraint("app", "model_version", "layout", "as_of", name="pk_cell_build"),
         comment="Instants up to which the cells were complete.",
     )

@@ -1,0 +1,94 @@
+"""Did the inputs break? Daily counts of every column in every slice, read by the policy's detector, before labels."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from continual.core.slices import Slice, masks
+from continual.core.stats.jump_counts import Bools, Counts, Ints, category_counts, number_counts
+from continual.core.window import Window, floor_day
+from continual.detectors.base import ColumnDays, DayTables, FaultReading
+from continual.flows.logged import prediction_rows
+from continual.flows.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A newest day with fewer rows than this share of the usual is not complete: part of a day has other hours.
+COMPLETE = 0.5
+SCORE = "prediction"
+
+
+def read_inputs(ws: Workspace, slices: list[Slice], champion: str, as_of: datetime) -> FaultReading:
+    """The detector on the whole days before `as_of`, as known then. The score's past is the champion's own."""
+    end = floor_day(as_of)
+    start = end - timedelta(days=ws.policy.detector.history_days)
+    frame = prediction_rows(ws, Window(start, end), as_of)
+    tables = day_tables(ws, frame.reset_index(drop=True), slices, champion)
+    if tables is None:
+        return FaultReading((), "inputs not looked at: no row is logged yet")
+    return ws.policy.detector.read(tables)
+
+
+def day_tables(ws: Workspace, frame: pd.DataFrame, slices: list[Slice], champion: str) -> DayTables | None:
+    """Counts of the complete days of `frame` (rows of predictions); None without rows. Days without rows are absent."""
+    if frame.empty:
+        return None
+    number = frame["event_time"].to_numpy("datetime64[D]").astype(np.int64)
+    names, day = np.unique(number, return_inverse=True)
+    if len(names) > 1 and (day == len(names) - 1).sum() < COMPLETE * np.median(np.bincount(day)):
+        frame = frame[day < len(names) - 1].reset_index(drop=True)
+        return day_tables(ws, frame, slices, champion)
+    inside = masks(slices, frame)
+    mask = np.array([inside[s.name] for s in slices])
+    where = _Days(day, len(names), mask, day < min(ws.policy.detector.history_days // 2, len(names)))
+    columns = [_input(ws, frame, name, where) for name in ws.policy.columns if name in frame]
+    own = (frame["model_version"] == champion).to_numpy(dtype=bool)
+    return DayTables(
+        days=tuple(str(np.datetime64(int(n), "D")) for n in names),
+        weekday=(names + 3) % 7,
+        slices=tuple(s.name for s in slices),
+        predicates=tuple(s.predicate for s in slices),
+        columns=[*columns, _score(frame, own, where)],
+    )
+
+
+class _Days:
+    """day: (n,) number of the row's day. masks: (S, n). before: (n,) rows that say what a usual day is."""
+
+    def __init__(self, day: Ints, days: int, inside: Bools, before: Bools) -> None:
+        self.day, self.days, self.masks, self.before = day, days, inside, before
+
+
+def _input(ws: Workspace, frame: pd.DataFrame, name: str, where: _Days) -> ColumnDays:
+    numeric = name in ws.policy.features.numeric or name in ws.policy.features.extra
+    count: Any = number_counts if numeric else category_counts
+    if numeric:
+        values = frame[name].to_numpy(dtype=float, na_value=np.nan)
+    else:
+        values = frame[name].astype(object).where(frame[name].notna(), None).to_numpy()
+    found: Counts = count(values, where.day, where.days, where.masks, where.before)
+    return ColumnDays(name, "input", *found)
+
+
+def _score(frame: pd.DataFrame, own: Bools, where: _Days) -> ColumnDays:
+    """The champion's answers as served; days before it served are empty, and its first half of days is its past."""
+    values = frame[SCORE].to_numpy(dtype=float, na_value=np.nan)
+    served = where.day[own]
+    middle = int(np.median(served)) if len(served) else 0
+    before = own & (where.day <= middle)
+    return ColumnDays(SCORE, "score", *number_counts(values, where.day, where.days, where.masks & own, before))
+
+
+def faulty_rows(frame: pd.DataFrame, reading: FaultReading) -> Bools:
+    """(n,) rows of `frame` in the slice and on the days of a fault of an input."""
+    day = frame["event_time"].dt.strftime("%Y-%m-%d")
+    out = np.zeros(len(frame), dtype=bool)
+    for fault in reading.faults:
+        if fault.role == "input":
+            inside = masks([Slice(fault.slice, fault.predicate, "standard", None)], frame)[fault.slice]
+            out |= inside & day.isin(fault.days).to_numpy()
+    return out
