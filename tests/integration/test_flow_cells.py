@@ -14,7 +14,7 @@ from continual.api import Application
 from continual.core.slices import masks, resolve
 from continual.core.window import Window
 from continual.errors import ContinualError
-from continual.flows import cells, rebuild, settle
+from continual.flows import cells, erase, rebuild, resettle, settle
 from continual.flows.day_rows import LIVE
 from continual.flows.log_rows import log_table
 from continual.flows.measure import rows_in
@@ -195,3 +195,43 @@ def test_live_names_itself_and_opening_an_application_needs_no_mlflow(stages: St
     assert set(app.metrics(days(12, 22), as_of=day(24))["version"]) == {LIVE}
     daily = app.daily(days(12, 22), slices=["overall"], metrics=["brier"], as_of=day(24))
     assert len(daily) == 10 == daily["day"].nunique()
+
+
+def test_a_verdict_that_late_labels_turn_is_said_and_not_rewritten(stages: Stages) -> None:
+    """Version 2 was judged better; corrected labels say that `bureau` told nothing after all."""
+    world = stages("judged")
+    ws = world.ws()
+    verdict = ws.ledger.last("verdict")
+    assert verdict is not None and verdict.evidence["verdict"]["answer"] == "promote"
+    assert resettle.resettle(world.ws(), day(25)).data["changed"] == []
+    for number in range(19, 24):
+        rows = labels(number)
+        rng = np.random.default_rng(number)
+        wrong = rows.assign(value=rng.integers(0, 2, len(rows)).astype(float), known_at=pd.Timestamp(day(26)))
+        ws.log.append_labels(log_table(ws.policy, "labels", wrong, f"late{number}", day(26)), f"late{number}")
+    found = resettle.resettle(world.ws(), day(27))
+    assert "was promote; with the labels known by now it would be" in found.reason
+    kept = ws.ledger.last("verdict")
+    assert kept is not None and kept.hash == verdict.hash
+    again = resettle.resettle(world.ws(), day(28))
+    assert len(ws.ledger.entries(kind="resettled")) == 1, again.reason
+    ws.ledger.verify()
+
+
+def test_erased_rows_are_in_no_cell_of_any_instant(stages: Stages) -> None:
+    world, window = stages("champion"), days(12, 14)
+    before = _app(world).metrics(window, as_of=day(24), slices=["overall"])
+    erase.erase(world.ws(), ["012-0000", "012-0001"], "request 1", day(25))
+    for instant in (day(24), day(26)):
+        after = _app(world).metrics(window, as_of=instant, slices=["overall"])
+        assert (before["n"] - after["n"] == 2).all()
+
+
+def test_rows_past_their_retention_go_and_their_cells_stay(stages: Stages) -> None:
+    world, window = stages("champion"), days(10, 12)
+    before = _app(world).metrics(window, as_of=day(24))
+    world.edit("gate:", "store: {keep_rows: 10d}\ngate:")
+    done = rebuild.tidy(world.ws(), day(24))
+    assert "older than store.keep_rows" in done.reason
+    assert world.ws().log.read_predictions(window, day(24)).empty
+    pd.testing.assert_frame_equal(_app(world).metrics(window, as_of=day(24)), before)

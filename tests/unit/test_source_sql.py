@@ -39,7 +39,7 @@ def built(**fields: Any) -> Sql:
         ({"labels": {**TABLE, "columns": {"value": "x\x00"}}}, "column names hold no quotes"),
         ({"lag": "soon"}, "a number and a unit"),
         ({"lag": "-3h"}, "a number and a unit"),
-        ({"lag": "99999999w"}, "a number and a unit"),
+        ({"lag": "99999999w"}, "at most a hundred years"),
     ],
 )
 def test_s61_unsound_policies_are_refused(fields: dict[str, Any], words: str) -> None:

@@ -159,7 +159,7 @@ def _rollback(policy: Policy, assets: Assets) -> DAG:
 
 def _store(policy: Policy) -> DAG:
     """Days are built by as many workers as there are: cells of different days have nothing to do with each other."""
-    doc = "Builds the evaluation store's cells over history, a mapped task for some days each; keeps the store small."
+    doc = "Builds cells over history, some days a mapped task; says which verdicts late labels turn; drops what is old."
     with _dag(policy, "store", "@weekly", doc, {"window": WINDOW, "as_of": AS_OF}) as dag:
         survey = _task(policy, "survey")
         build = FlowOperator.partial(
@@ -170,8 +170,9 @@ def _store(policy: Policy) -> DAG:
             map_index_template="{{ task.item[0] }}..{{ task.item[-1] }}",
             multiple_outputs=True,
         ).expand(item=survey.output["groups"])
+        resettle = _task(policy, "resettle", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
         tidy = _task(policy, "tidy", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
-        build >> tidy
+        build >> resettle >> tidy
     return dag
 
 

@@ -66,6 +66,12 @@ def build(call: Call) -> Outcome:
     return flow(call.ws, call.inputs["item"], call.moment.as_of, call.progress)
 
 
+def resettle(call: Call) -> Outcome:
+    from continual.flows.resettle import resettle as flow
+
+    return flow(call.ws, call.moment.as_of)
+
+
 def tidy(call: Call) -> Outcome:
     from continual.flows.rebuild import tidy as flow
 
@@ -139,6 +145,6 @@ TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
-        survey, build, tidy,
+        survey, build, resettle, tidy,
     )
 }  # fmt: skip

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from continual.core.canonical import canonical_json
-from continual.core.window import floor_day, utc
+from continual.core.window import day_window, floor_day, utc
 from continual.errors import Skipped
 from continual.flows.champion import LEASE
 from continual.flows.workspace import Outcome, Workspace
@@ -46,6 +46,7 @@ def erase(ws: Workspace, keys: Collection[str], reason: str, as_of: datetime) ->
             datasets = _datasets(ws, intent, wanted)
             held.renew()
             ws.log.erasure.erase(wanted)
+            _forget_cells(ws, intent)
             _store(ws).shrink_items(_left(ws, intent.evidence["items"]))
             done = _end(ws, intent, {"datasets": datasets})
     return Outcome(done.reason, done.evidence)
@@ -118,6 +119,12 @@ def _intend(
     said = f"about to delete {rows:,} rows of {len(days)} days and of {len(datasets)} datasets: {reason}"
     record["datasets"] = sorted(datasets)
     return ws.ledger.append(f"{kind}_intent", key, as_of, said, record, ws.loaded.hash, ws.run)
+
+
+def _forget_cells(ws: Workspace, intent: Entry) -> None:
+    """Statistics with the erased rows in them go, of every instant; what is left of the days is counted when asked."""
+    for day in intent.evidence["days"]:
+        ws.cells.delete_days(day_window(date.fromisoformat(day)))
 
 
 def _datasets(ws: Workspace, intent: Entry, keys: list[str]) -> list[str]:

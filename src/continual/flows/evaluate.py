@@ -15,11 +15,9 @@ from continual.core.window import Window, utc
 from continual.errors import Skipped
 from continual.flows.behave import behave
 from continual.flows.champion import reconcile
-from continual.flows.logged import labelled_rows
-from continual.flows.measure import Occasion, evaluations, measure
+from continual.flows.judged_rows import judged_rows
+from continual.flows.measure import Occasion, evaluations
 from continual.flows.past_decisions import past_decisions
-from continual.flows.serving_check import answers
-from continual.flows.training_rows import training_rows, unseen
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import retrain_windows
 
@@ -75,21 +73,17 @@ def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
 
 
 def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str) -> Any:
-    frame = labelled_rows(ws, window, as_of)
-    trained = training_rows(ws, chosen.version, champion)
-    kept = unseen(frame, trained)
-    slices, configured = _slices(ws, trained, kept)
-    ours = answers(ws, chosen.version, kept)
-    theirs = answers(ws, champion, kept) if champion else None
+    rows = judged_rows(ws, chosen.version, champion, window, as_of)
+    slices, configured = _slices(ws, rows.trained, rows.kept)
     evidence = GateEvidence(
         candidate=chosen.version,
         champion=champion,
-        slices=measure(kept, configured, ws.policy.metrics, ours, theirs),
+        slices=rows.evidence(ws, configured),
         configured_slices=tuple(s.name for s in configured),
         window=window.as_dict(),
         as_of=as_of.isoformat(),
         window_uses=_window_uses(ws, window, key),
-        leaked_rows=len(frame) - len(kept),
+        leaked_rows=rows.leaked,
         history=past_decisions(ws, window, as_of, key),
         behaviours=behave(ws, chosen.version, champion, as_of),
         configured_behaviours=tuple(b.label for b in ws.policy.behaviours),
@@ -97,9 +91,9 @@ def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Windo
     _define(ws, slices, as_of)
     _write(ws, evidence, window, as_of, key)
     reason = (
-        f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(kept):,} rows of "
-        f"{window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was trained "
-        "on them"
+        f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(rows.kept):,} rows "
+        f"of {window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was "
+        "trained on them"
     )
     record = {"gate": evidence.as_dict(), "slices": [s.as_dict() for s in slices]}
     return ws.ledger.append("evaluation", key, as_of, reason, record, ws.loaded.hash, ws.run)

@@ -34,6 +34,7 @@ def figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def plain(axes: Axes) -> None:
+    """No ground, no box: the picture sits on a light or a dark page."""
     axes.patch.set_alpha(0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
