@@ -176,7 +176,7 @@ def test_pattern_without_a_readable_day_is_refused(pattern: str) -> None:
 def test_absolute_folders_and_literal_dots_in_the_pattern(home: Path) -> None:
     source = folder(predictions=str(home / "predictions"))
     put(home, "2013-07-01.parquet")
-    assert names(source.batches("predictions", UNTIL, tmp_path / "elsewhere")) == ["2013-07-01.parquet"]
+    assert names(source.batches("predictions", UNTIL, home / "elsewhere")) == ["2013-07-01.parquet"]
     (home / "predictions" / "2013-07-02xparquet").write_text("x")
     with pytest.raises(BatchError):
         source.batches("predictions", UNTIL, home)
