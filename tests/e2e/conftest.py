@@ -23,6 +23,7 @@ MODES = {
     "cut_off": "auto",
     "left": "auto",
     "rivals": "auto",
+    "stored": "auto",
 }
 
 

@@ -9,6 +9,7 @@ from deployment import NAMES, Deployment
 
 pytestmark = pytest.mark.e2e
 FORMS = {"ingest": [], "monitor": [], "retrain": ["as_of", "reason"], "rollback": ["leave", "to", "reason", "as_of"]}
+FORMS["store"] = ["window", "as_of"]
 EDGES = {
     "ingest": {("validate", "append"), ("validate", "publish"), ("append", "publish")},
     "monitor": {("measure", "watch"), ("watch", "decide")},
@@ -21,6 +22,13 @@ EDGES = {
         ("promote", "verify"),
     },
     "rollback": {("roll_back", "verify")},
+    "store": {
+        ("survey", "build"),
+        ("survey", "resettle"),
+        ("survey", "tidy"),
+        ("build", "resettle"),
+        ("resettle", "tidy"),
+    },
 }
 ASKED = {("judge", "approve"), ("approve", "promote")}
 

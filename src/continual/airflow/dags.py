@@ -35,6 +35,10 @@ WINDOW = Param(
 REASON = Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger.")
 
 
+#: Started by the clock; the others by assets and people.
+SCHEDULED = {"ingest", "store"}
+
+
 class Assets:
     """What the DAGs of an application tell each other."""
 
@@ -57,7 +61,7 @@ def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, P
         schedule=schedule,
         description=doc,
         start_date=policy.active.start,
-        end_date=policy.active.end if name == "ingest" else None,
+        end_date=policy.active.end if name in SCHEDULED else None,
         catchup=False,
         max_active_runs=1,
         tags=["continual", policy.application],
