@@ -21,7 +21,7 @@ from flow_server import Server, copy_database, free_port
 
 from continual.core.window import Window
 from continual.errors import ContinualError
-from continual.flows import curate, evaluate, ingest, judge, monitor, promote, roll_back, train, trigger, verify
+from continual.flows import curate, evaluate, ingest, judge, monitor, promote, roll_back, settle, train, trigger, verify
 from continual.flows.log_rows import log_table
 from continual.flows.serving_check import load_version
 from continual.flows.workspace import Outcome, Workspace
@@ -109,7 +109,7 @@ class World:
         return outcome
 
     def watch(self, as_of: datetime) -> dict[str, Any]:
-        monitor.measure_live(self.ws(), Window(as_of - timedelta(days=1), as_of), as_of)
+        settle.measure(self.ws(), Window(as_of - timedelta(days=1), as_of), as_of)
         found = monitor.watch(self.ws(), as_of)
         decided = trigger.decide(self.ws(), as_of, bool(found.data.get("alarm")))
         return {**found.data, "reason": found.reason, "retrain": decided.data["retrain"]}

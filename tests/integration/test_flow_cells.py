@@ -123,6 +123,7 @@ def test_versions_are_compared_on_identical_rows_after_they_scored_them(stages: 
 
 def test_a_killed_scoring_is_finished_by_the_next_one_without_a_row_twice(stages: Stages) -> None:
     import flow_kill
+
     from continual.flows.back_score import back_score
 
     world, window = stages("judged"), days(19, 23)
@@ -235,3 +236,20 @@ def test_rows_past_their_retention_go_and_their_cells_stay(stages: Stages) -> No
     assert "older than store.keep_rows" in done.reason
     assert world.ws().log.read_predictions(window, day(24)).empty
     pd.testing.assert_frame_equal(_app(world).metrics(window, as_of=day(24)), before)
+
+
+def test_s06_labels_before_their_predictions_wait_and_those_of_nobody_are_set_aside_once(stages: Stages) -> None:
+    world = stages("champion")
+    ws = world.ws()
+    early = labels(24).assign(known_at=pd.Timestamp(day(23.5)))  # of day 24, half of which is not logged yet
+    ws.log.append_labels(log_table(ws.policy, "labels", early, "early", day(24)), "early")
+    stray = labels(20).head(3).assign(record_key=["no-1", "no-2", "no-3"], known_at=pd.Timestamp(day(20)))
+    ws.log.append_labels(log_table(ws.policy, "labels", stray, "stray", day(24)), "stray")
+    assert "3 labels without a prediction set aside" in rebuild.tidy(world.ws(), day(25)).reason
+    (item,) = world.ws().batches.items(state="open")
+    assert (item.stream, item.n_rows) == ("labels", 3)
+    assert "no prediction has this record key, 4d after the label came" in item.reason
+    assert "all set aside before" in rebuild.tidy(world.ws(), day(25)).reason
+    world.log(24, 25)
+    found = _app(world).metrics(days(24, 25), as_of=day(26), slices=["overall"], metrics=["brier"])
+    assert found.loc[0, "n_labelled"] == len(set(early["record_key"]) & {f"024-{i:04d}" for i in range(ROWS)}) + 0

@@ -9,9 +9,9 @@ from flow_world import Stages, World, refused, verdict_of
 
 from continual.errors import ContinualError, LeaseHeld, ModelUnavailable, PromotionRefused, StoreError
 from continual.flows.champion import reconcile
-from continual.flows.monitor import measure_live
 from continual.flows.promote import promote
 from continual.flows.roll_back import RollbackRequest, roll_back
+from continual.flows.settle import measure
 from continual.flows.verify import verify
 from continual.models.registry import CHAMPION, PREVIOUS
 
@@ -47,7 +47,7 @@ def test_s35_s59_promotion_killed_after_any_write_is_settled_by_the_next_flow(st
         if 0 < writes < 5:  # something is left open and its lease is held by the dead run
             refused(lambda: reconcile(world.ws("loans.monitor x measure"), day(25)), LeaseHeld, RUN)
         world.let_leases_run_out()
-        measure_live(world.ws("loans.monitor x measure"), days(24, 25), day(25))
+        measure(world.ws("loans.monitor x measure"), days(24, 25), day(25))
         world.check("2" if begun else "1")
         before = world.dump()
         assert reconcile(world.ws(), day(26)) == "ledger and alias agree"

@@ -17,7 +17,7 @@ from flow_server import Server
 from flow_world import Stages, World, refused, verdict_of
 
 from continual.errors import ModelUnavailable
-from continual.flows import curate, evaluate, ingest, monitor, promote, roll_back, train, verify
+from continual.flows import curate, evaluate, ingest, monitor, promote, roll_back, settle, train, verify
 from continual.flows.serving_check import load_version
 from continual.models.artifact import load_model
 from continual.models.registry import Registry
@@ -45,7 +45,7 @@ def test_s26_a_dead_server_is_never_no_champion_and_nothing_is_written(stages: S
         "train": lambda: train.train(dead.ws(), dataset, "boosting"),
         "evaluate": lambda: evaluate.evaluate(dead.ws(), [candidate], day(25)),
         "promote": lambda: promote.promote(dead.ws(), verdict_of(world)),
-        "measure": lambda: monitor.measure_live(dead.ws(), days(24, 25), day(25)),
+        "measure": lambda: settle.measure(dead.ws(), days(24, 25), day(25)),
         "roll back": lambda: roll_back.roll_back(dead.ws(), request, day(25)),
         "verify": lambda: verify.verify(dead.ws(), day(25)),
     }

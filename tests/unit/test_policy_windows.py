@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from continual.core.duration import parse, spell
 from continual.core.window import Window, day_window, days_of, floor_day, utc
 from continual.errors import ContinualError, NotEnoughData
-from continual.core.duration import parse, spell
 from continual.policy.load import parse_policy
 from continual.policy.models import Active
 from continual.policy.windows import matured_until, report_window, retrain_windows

@@ -16,11 +16,9 @@ from continual.core.target import Target
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, floor_day, utc
 from continual.flows import diagnose
-from continual.flows.champion import reconcile
 from continual.flows.diagnose import Paired
 from continual.flows.faults import read_inputs
 from continual.flows.logged import labelled_rows, prediction_rows
-from continual.flows.measure import Occasion, evaluations, measure
 from continual.flows.serving_check import RECENT, answers
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.registry import PREVIOUS
@@ -30,30 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from continual.stores.champions import Reign
-
-
-def measure_live(ws: Workspace, window: Window, as_of: datetime) -> Outcome:
-    """Metrics of the champion's predictions as served, on every slice, over the days that matured in `window`."""
-    as_of = utc(as_of)
-    settled = reconcile(ws, as_of)
-    reign = ws.champions.current()
-    if reign is None:
-        return Outcome(f"no champion yet; {settled}", {})
-    start, end = matured_until(ws.policy, window.start), matured_until(ws.policy, as_of)
-    if end <= start:
-        return Outcome(f"no day has matured between {window.start:%Y-%m-%d %H:%M} and {as_of:%Y-%m-%d %H:%M}", {})
-    days = Window(start, end)
-    frame = _served(ws, reign.version, days, as_of)
-    if frame.empty:
-        return Outcome(f"no matured prediction of version {reign.version} in {days}", {})
-    slices = slices_of(ws, reign.version, frame)
-    evidence = measure(frame, slices, ws.policy.metrics, ws.policy.label.target.answers(frame), None)
-    occasion = Occasion("monitor", days, as_of, "")
-    written = ws.evaluations.write(evaluations(evidence, {"candidate": reign.version}, occasion))
-    overall = "; ".join(_shown(m.metric, m.candidate) for m in evidence[0].metrics)
-    return Outcome(
-        f"version {reign.version} in {days}: {overall}; {written:,} evaluations over {len(slices)} slices", {}
-    )
 
 
 def watch(ws: Workspace, as_of: datetime) -> Outcome:
@@ -148,9 +122,3 @@ def _act(
         "as_of": entry.as_of.isoformat(),
     }
     return {"alarm": request}
-
-
-def _shown(name: str, estimate: Any) -> str:
-    if not estimate.defined:
-        return f"{name} {estimate.method}"
-    return f"{name} {estimate.value:.4f} [{estimate.low:.4f}, {estimate.high:.4f}], {estimate.coverage:.0%} labelled"

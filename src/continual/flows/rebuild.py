@@ -9,6 +9,7 @@ from math import ceil
 from continual.core.window import Window, day_window, utc
 from continual.errors import Skipped
 from continual.flows import cells
+from continual.flows.stray_labels import set_aside_strays
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import report_window
 
@@ -51,13 +52,13 @@ def build(ws: Workspace, days: Sequence[str], as_of: datetime, progress: cells.P
 
 def tidy(ws: Workspace, as_of: datetime) -> Outcome:
     """Drop generations of cells older than `store.keep_generations`, rows older than `store.keep_rows`, and snapshots
-    of the log that no dataset version refers to."""
+    of the log that no dataset version refers to; set labels aside that belong to no prediction."""
     from continual.flows.erase import expire_snapshots
     from continual.stores.clock import wall_clock
 
     as_of, kept = utc(as_of), ws.policy.store
     dropped = ws.cells.prune(as_of - kept.keep_generations)
-    done = [f"{dropped} old generations of cells dropped", _expired(ws, as_of)]
+    done = [f"{dropped} old generations of cells dropped", _expired(ws, as_of), set_aside_strays(ws, as_of)]
     # a snapshot's age is of the disk, not of the data: the only thing here that goes by the wall clock
     done.append(expire_snapshots(ws, wall_clock() - KEEP_SNAPSHOTS).reason)
     return Outcome("; ".join(done), {"generations": dropped})
