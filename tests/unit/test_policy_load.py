@@ -93,6 +93,13 @@ EDITS = {
         "expectations.predictions.0", "judges the batch as a whole", "correct"),
     "s50_no_metrics": ("\nmonitor:", "\nmetric_: []\nmonitor:", "metric_", "unknown field", "mean 'metrics'"),
     "s61_script_name": ("name: new_aircraft", "name: <script>", "slices.0.name", "pattern", "correct"),
+    "s50_behaviour_column": ("\nmonitor:", "\nbehaviours: [{kind: directional, column: plane_agee, delta: 1}]\nmonitor:",
+        "behaviours.0", "did you mean 'plane_age'", "correct"),
+    "s50_unused_classes": ("  lag: 36h", "  classes: [a, b, c]\n  lag: 36h",
+        "label.classes", "only multiclass has classes", "correct"),
+    "s50_task_of_a_metric": ("kind: log_loss", "kind: mae", "metrics.2.kind", "does not apply", "correct"),
+    "s50_projection_column": ("\nlabel:", "\nprojections: {far: distanc > 10}\nlabel:",
+        "projections.far", "did you mean 'distance'", "correct"),
     "s61_code_in_a_step": ("sklearn.ensemble.Hist", "os.system('id')#Hist",
         "trainers.0.steps.1.use", "pattern", "correct"),
 }  # fmt: skip

@@ -165,7 +165,7 @@ def _store(policy: Policy) -> DAG:
     """Days are built by as many workers as there are: cells of different days have nothing to do with each other."""
     doc = "Builds cells over history, some days a mapped task; says which verdicts late labels turn; drops what is old."
     with _dag(policy, "store", "@weekly", doc, {"window": WINDOW, "as_of": AS_OF}) as dag:
-        survey = _task(policy, "survey")
+        survey = _task(policy, "survey", maps="groups")
         build = FlowOperator.partial(
             task_id="build",
             application=policy.application,
@@ -173,7 +173,7 @@ def _store(policy: Policy) -> DAG:
             inputs=_pinned(survey),
             map_index_template="{{ task.item[0] }}..{{ task.item[-1] }}",
             multiple_outputs=True,
-        ).expand(item=survey.output["groups"])
+        ).expand(item=survey.output)
         resettle = _task(policy, "resettle", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
         tidy = _task(policy, "tidy", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
         build >> resettle >> tidy

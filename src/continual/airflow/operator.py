@@ -33,7 +33,8 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. item: what a
     mapped task is about (a trainer, some days). inlets: asset whose events since the run's start count, too. emits:
     asset that is updated when the flow's data holds an `event`. The flow's data become XComs, key by key, with the
-    one-line `reason` and the hash of the `policy`.
+    one-line `reason` and the hash of the `policy`. maps: the key whose value, a list, later tasks are mapped over; it is
+    what the task returns, because Airflow expands over nothing else.
     """
 
     template_fields: Sequence[str] = ("inputs",)
@@ -48,17 +49,18 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         inputs: dict[str, Any] | None = None,
         item: Any = None,
         emits: Asset | None = None,
+        maps: str | None = None,
         **kwargs: Any,
     ) -> None:
         if emits:
             kwargs.setdefault("outlets", [AssetAlias(name=f"{application}.{flow}")])
-        kwargs.setdefault("multiple_outputs", True)
+        kwargs.setdefault("multiple_outputs", maps is None)
         super().__init__(**kwargs)
         self.application, self.flow, self.inputs = application, flow, inputs or {}
-        self.item, self.emits = item, emits
+        self.item, self.emits, self.maps = item, emits, maps
         self.version: str | None = None
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Any) -> Any:
         ti = context["ti"]
         self.version = _version_in(self.inputs)
         try:
@@ -71,7 +73,11 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
             alias = AssetAlias(name=f"{self.application}.{self.flow}")
             context["outlet_events"][alias].add(self.emits, extra=data["event"])
         self.log.info("REASON %s", data["reason"])
-        return data
+        if self.maps is None:
+            return data
+        for key, value in data.items():
+            ti.xcom_push(key, value)
+        return data[self.maps]
 
     def _run(self, context: Any) -> dict[str, Any]:
         from continual.airflow.tasks import TASKS, Call

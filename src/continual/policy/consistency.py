@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _repeated)
+    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _behaviours, _repeated)
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -64,12 +65,22 @@ def _reserved(policy: Policy) -> Iterator[Problem]:
                 yield (*path, i), f"{name!r} is a column of the log itself; deliver and list it under another name"
 
 
+def _behaviours(policy: Policy) -> Iterator[Problem]:
+    for i, behaviour in enumerate(policy.behaviours):
+        for column in behaviour.columns:
+            if column not in policy.columns:
+                near = difflib.get_close_matches(column, policy.columns, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                yield ("behaviours", i), f"{column!r} is neither a feature nor a tag{hint}"
+
+
 def _repeated(policy: Policy) -> Iterator[Problem]:
     named = {
         "metrics": [m.name for m in policy.metrics],
         "trainers": [t.name for t in policy.trainers],
         "tags": policy.tags,
         "slices": [s.label for s in policy.slices],
+        "behaviours": [b.label for b in policy.behaviours],
     }
     for field, names in named.items():
         for name, count in Counter(names).items():
