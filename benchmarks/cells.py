@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from cells_sklearn import metrics_of_slice
+from cells_text import FOOTER, HEADER
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
@@ -45,6 +45,8 @@ PAIRS = [*data.PAIRED, "label", "s1", "s2"]
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 START = EPOCH + timedelta(days=data.FIRST_DAY)
 LATE_DAYS, LATE = 7, 100_000
+#: Days whose cells are stored in one transaction.
+TOGETHER = 10
 err = Console(stderr=True)
 
 
@@ -85,14 +87,19 @@ class Bench:
             self.table(day, columns)
 
     def build(self, plan: Plan, columns: list[str], days: Iterable[int], as_of: datetime = AS_OF) -> None:
+        waiting: list[tuple[str, Block]] = []
         for day in days:
             table = self.table(day, columns)
-            self.put(plan, build_day(Day(data.FIRST_DAY + day, table, data.VERSIONS), plan), as_of)
+            waiting += build_day(Day(data.FIRST_DAY + day, table, data.VERSIONS), plan).items()
+            if len(waiting) >= 3 * TOGETHER:
+                self.put(plan, waiting, as_of)
+                waiting = []
+        self.put(plan, waiting, as_of)
 
-    def put(self, plan: Plan, blocks: dict[str, Block], as_of: datetime) -> None:
+    def put(self, plan: Plan, blocks: Iterable[tuple[str, Block]], as_of: datetime) -> None:
         self.store.put(
             StoredCells(b.day, name, plan.layout, as_of, b.to_bytes(), int(b.n[0]), int(b.n_labelled[0]))
-            for name, b in blocks.items()
+            for name, b in blocks
         )
 
     def blocks(self, plan: Plan, names: list[str], days: int = data.DAYS) -> dict[str, list[Block]]:
@@ -113,9 +120,11 @@ class Bench:
     def late(self, plan: Plan, pieces: list[pa.Table], as_of: datetime) -> None:
         """Rows whose label came late, already joined: a block of their own, added to their day's."""
         stored = self.blocks(plan, ["1", "2", "1~2"], len(pieces))
+        waiting: list[tuple[str, Block]] = []
         for day, piece in enumerate(pieces):
             new = build_day(Day(data.FIRST_DAY + day, piece, data.VERSIONS), plan, count_rows=False)
-            self.put(plan, {name: stored[name][day].plus(block) for name, block in new.items()}, as_of)
+            waiting += [(name, stored[name][day].plus(block)) for name, block in new.items()]
+        self.put(plan, waiting, as_of)
 
 
 def plans() -> dict[str, Plan]:
@@ -198,7 +207,9 @@ def child(bench: Bench) -> None:
     plan = plans()["1024"]
     bench.build(plan, MAIN, range(data.DAYS))
     bench.window(plan)
-    print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    # not getrusage: its peak is never below what the parent had when it forked, here a frame of all rows
+    status = Path("/proc/self/status").read_text()
+    print(json.dumps(int(status.split("VmHWM:")[1].split()[0])))
 
 
 def report(bench: Bench, sizes: dict[str, str], args: argparse.Namespace) -> str:
@@ -227,32 +238,8 @@ def report(bench: Bench, sizes: dict[str, str], args: argparse.Namespace) -> str
     return (
         f"{HEADER.format(rows=bench.rows, slices=args.slices)}\n"
         + "\n".join(lines)
-        + f"\n\nCPU seconds: {spent}.\n{FOOTER}"
+        + f"\n\nCPU seconds: {spent}.\n{FOOTER.format(days=TOGETHER)}"
     )
-
-
-HEADER = """# Cells: what they cost
-
-`python benchmarks/cells.py --data <folder> --write`: {rows:,} rows, 90 days, 200 slices, two models and their pair, one
-Parquet file a day (zstd, dictionary columns). CPU time of one thread (user + system), minimum over repeats, as a
-multiple of reading the same columns in the same run; compilation by numba excluded. A build is read, compute, compress
-and store in SQLite. The window is read from the database: value and 95% interval of every metric of both models on
-every slice. scikit-learn: values only, {slices} slices of one model, per slice x 200 x 2. Late labels: 100,000 rows
-that the log has joined with their label, without the reading that the join takes. Blobs: a day's three together.
-"""
-FOOTER = """
-## What is missed, and why
-
-- **Build at 256 bins.** What follows the reading of a row costs about two and a half times the reading: three rows of
-  eight sums (two models and their differences), 20 counts, 20 codes looked up and the metrics' own arithmetic.
-- **Window.** More than half is the metrics (profiled): each that reads counts sums them over the days again.
-- **Pairs.** 4,650 x 528 counts are more numbers than a day has rows, and the time at a tenth of the rows is
-  nearly half of this: the cost of empty cells. A sparse form should help; not tried.
-- **Late labels** decode, add to and encode whole days (supposed, not profiled).
-- **Memory.** The window at 1,024 bins: counts of all days and slices in memory, and metrics that turn them into floats
-  (supposed, not profiled).
-- **scikit-learn** computes values only here; the cells also give intervals and the comparison.
-"""
 
 
 def arguments() -> argparse.Namespace:

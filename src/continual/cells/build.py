@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.cells import kernel
 from continual.cells.block import Block, Part
 from continual.cells.coding import Codes, Coding
 from continual.cells.columns import Columns
+from continual.cells.counting import Counting
 from continual.cells.grouping import grouping
 from continual.cells.plan import Plan, pair_name, pairs_of
-from continual.cells.tables import Chunk, Tables
-from continual.errors import BatchError
-from continual.metrics.base import Rows, Task
+from continual.cells.stretch import Mask, Stretch
+from continual.cells.sums import Factors, Layout, Sums
+from continual.core.cells import ONE
+from continual.metrics.base import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
-Cells = npt.NDArray[Any]
-#: Rows at a time: the columns of a chunk and what is computed from them stay in a level-2 cache.
-CHUNK = 1 << 15
+Ints = npt.NDArray[np.int64]
+#: Rows that are counted at a time: codes and cells of a stretch are in memory.
+STRETCH = 1 << 18
+#: Rows whose terms are summed at a time: what is computed from them stays in a level-2 cache.
+CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -70,158 +73,71 @@ class _Builder:
         self.day, self.plan = day, plan
         columns = Columns(day.table)
         self.groupings = [grouping(spec, columns) for spec in plan.specs]
-        self.parts = tuple(Part(g.label, g.names, g.cut) for g in self.groupings)
         self.coding = Coding(self.groupings)
         self.pairs = {pair_name(*pair): pair for pair in pairs}
-        weighted, counted = day.weight is not None, plan.shape is not None
-        self.tables = {v: Tables(plan, self.coding, weighted, counted) for v in day.versions}
-        self.tables |= {name: Tables(plan, self.coding, weighted, False) for name in self.pairs}
-        self.n = np.zeros(self.coding.size + 1, dtype=np.int64)
+        names, size = (*day.versions, *self.pairs), 1 + sum(len(g.names) for g in self.groupings)
+        self.n = np.zeros(size, dtype=np.int64)
+        self.labelled = {name: np.zeros(size, dtype=np.int64) for name in names}
+        self.unscored = {name: np.zeros(size, dtype=np.int64) for name in names}
+        levels, bins = plan.shape or (0, 0)
+        self.counting = {v: Counting(self.coding, levels * bins) for v in day.versions if plan.shape}
+        self.sums: dict[bool, Sums] = {}
 
     def build(self) -> dict[str, Block]:
-        rows = self.day.table.num_rows
-        for start in range(0, rows, CHUNK):
-            self._chunk(start, min(CHUNK, rows - start))
-        return {name: table.block(self.day.day, self.parts, self.n[:-1]) for name, table in self.tables.items()}
+        for start in range(0, self.day.table.num_rows, STRETCH):
+            self._stretch(start, min(STRETCH, self.day.table.num_rows - start))
+        return {name: self._block(name) for name in self.labelled}
 
-    def _chunk(self, start: int, size: int) -> None:
-        piece = self.day.table.slice(start, size)
-        label = floats(piece, [self.day.label])[0]
-        weight = floats(piece, [self.day.weight])[0] if self.day.weight else None
-        needs = dict(zip(self.plan.needs, floats(piece, self.plan.needs), strict=True))
-        codes, joint = self.coding.codes(start, size), self.coding.joint_codes(start, size)
-        tally = np.zeros_like(self.n)
-        kernel.count_rows(codes, tally)
-        self.n += tally
-        labelled = ~np.isnan(label)
-        _check(label[labelled], self.plan, weight)
-        rows = _Part(self.plan, self.day.day, codes, joint, tally, label, weight, needs, labelled)
-        scored = {name: rows.scored(piece, names) for name, names in self.day.versions.items()}
-        for name, version in scored.items():
-            rows.add(self.tables[name], version.valid, version.terms, version)
-        for name, (a, b) in self.pairs.items():
-            rows.add_pair(self.tables[name], scored[a], scored[b])
+    def _stretch(self, start: int, size: int) -> None:
+        day, codes = self.day, self.coding.codes(start, size)
+        rows = Stretch.read(self.plan, day.day, day.table.slice(start, size), day.versions, day.label, day.weight)
+        self._count_rows(rows, codes)
+        for version, counting in self.counting.items():
+            counting.add(codes, rows.cells(version), rows.weight)
+        if rows.alike not in self.sums:
+            layout = Layout(self.plan, tuple(day.versions), self.pairs, day.weight is not None, rows.alike)
+            self.sums[rows.alike] = Sums(layout, self.coding)
+        joint = self.coding.joint_codes(codes)
+        for first in range(0, size, CHUNK):
+            at = slice(first, first + CHUNK)
+            self._sum(rows.part(at), joint[:, at], self.sums[rows.alike])
 
+    def _count_rows(self, rows: Stretch, codes: Codes) -> None:
+        every, known = self.coding.count(codes), {}
+        self.n += every
+        masks = dict(rows.valid) | {name: rows.valid[a] & rows.valid[b] for name, (a, b) in self.pairs.items()}
+        for name, mask in masks.items():
+            key = mask.tobytes() if not mask.all() else b""
+            if key not in known:
+                known[key] = self.coding.count(np.compress(mask, codes, axis=1)) if key else every
+            self.labelled[name] += known[key]
+        for version, fine in rows.fine.items():
+            if not fine.all():
+                self.unscored[version] += self.coding.count(np.compress(~fine, codes, axis=1))
 
-@dataclass(frozen=True)
-class _Scored:
-    """valid: (m,) rows with a label and a score, None = all; score and terms of those rows."""
+    def _sum(self, rows: Stretch, joint: Codes, sums: Sums) -> None:
+        kept: Mask = np.logical_or.reduce(list(rows.valid.values()))
+        if not kept.all():
+            rows, joint = rows.part(kept), np.compress(kept, joint, axis=1)
+        sums.add(np.ascontiguousarray(joint), rows.matrix(sums.layout), rows.weight)
 
-    valid: npt.NDArray[np.bool_] | None
-    unscored: npt.NDArray[np.bool_] | None
-    score: Floats
-    terms: Floats
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One chunk of the day's rows: what its versions share."""
-
-    plan: Plan
-    day: int
-    codes: Codes
-    joint: Codes
-    tally: npt.NDArray[np.int64]
-    label: Floats
-    weight: Floats | None
-    needs: Mapping[str, Floats]
-    labelled: npt.NDArray[np.bool_]
-
-    def scored(self, piece: pa.Table, names: Sequence[str]) -> _Scored:
-        score = floats(piece, names)
-        fine = _fine(score, self.plan.task)
-        every = bool(fine.all())
-        valid = None if every and self.labelled.all() else fine & self.labelled
-        kept = _kept(score, valid)
-        return _Scored(valid, None if every else ~fine, kept, self._terms(kept, valid))
-
-    def _terms(self, score: Floats, valid: npt.NDArray[np.bool_] | None) -> Floats:
-        wanted = self.plan.carried.terms
-        m = score.shape[1]
-        out = np.empty((len(wanted), m))
-        if not (m and wanted):
-            return out
-        weight = np.ones(m) if self.weight is None else _kept(self.weight, valid)
-        columns = {name: _kept(column, valid) for name, column in self.needs.items()}
-        rows = Rows(_kept(self.label, valid), weight, np.full(m, self.day), m, columns)
-        answer = np.ascontiguousarray(score.T) if self.plan.task is Task.MULTICLASS else score[0]
-        missing = set(wanted)
-        for metric in self.plan.metrics:
-            carried = metric.carried()
-            if carried is None or missing.isdisjoint(carried.terms):
-                continue
-            for name, value in metric.terms(rows, answer).items():
-                if name in missing:
-                    out[wanted.index(name)] = value
-                    missing.discard(name)
-        if missing:
-            raise LookupError(f"no metric computed the terms {sorted(missing)} it carries")
-        return out
-
-    def add(self, table: Tables, valid: npt.NDArray[np.bool_] | None, terms: Floats, version: _Scored | None) -> None:
-        """version: None for a pair, whose scores are not counted."""
-        codes, joint = self.codes, self.joint
-        if valid is None:
-            table.labelled += self.tally
-        else:
-            at = np.flatnonzero(valid)
-            codes, joint = np.take(codes, at, axis=1), np.take(joint, at, axis=1)
-            kernel.count_rows(codes, table.labelled)
-        if version is not None and version.unscored is not None:
-            kernel.count_rows(np.take(self.codes, np.flatnonzero(version.unscored), axis=1), table.unscored)
-        cell = self._cell(version) if version is not None and table.counted else None
-        weight = None if self.weight is None else _kept(self.weight, valid)
-        table.add(Chunk(codes, joint, terms, cell, weight))
-
-    def add_pair(self, table: Tables, a: _Scored, b: _Scored) -> None:
-        if a.valid is None and b.valid is None:
-            self.add(table, None, a.terms - b.terms, None)
-            return
-        one, two = (v.valid if v.valid is not None else np.ones(len(self.label), dtype=bool) for v in (a, b))
-        both = one & two
-        self.add(table, both, a.terms[:, both[one]] - b.terms[:, both[two]], None)
-
-    def _cell(self, version: _Scored) -> Cells:
-        levels, bins = self.plan.shape or (0, 0)
-        label = _kept(self.label, version.valid)
-        out: Cells = np.empty(len(label), dtype=np.uint16 if levels * bins < 2**16 else np.uint32)
-        if self.plan.task is Task.BINARY:
-            found = self.plan.bins
-            kernel.bin_scores(
-                np.ascontiguousarray(version.score[0]), label, found.table, found.below, found.extra, bins, out
-            )
-        else:
-            out[:] = label * bins + version.score.argmax(axis=0)
-        return out
-
-
-def floats(piece: pa.Table, names: Sequence[str]) -> Floats:
-    """(len(names), n) float64, null = NaN; one column without nulls is not copied."""
-    each: list[Floats] = [piece.column(name).to_numpy().astype(np.float64, copy=False) for name in names]
-    if len(each) == 1:
-        return each[0].reshape(1, -1)
-    return np.stack(each) if each else np.zeros((0, piece.num_rows))
-
-
-def _kept(values: Floats, valid: npt.NDArray[np.bool_] | None) -> Floats:
-    return values if valid is None else np.asarray(values[..., valid])
-
-
-def _fine(score: Floats, task: Task) -> npt.NDArray[np.bool_]:
-    fine = np.isfinite(score) if task is Task.REGRESSION else np.logical_and(score >= 0, score <= 1)
-    return np.asarray(fine.all(axis=0))
-
-
-def _check(label: Floats, plan: Plan, weight: Floats | None) -> None:
-    if weight is not None and not (weight > 0).all():
-        raise BatchError("Weights must be positive.", "a weight that is not.", "correct the weight column.")
-    classes = {Task.BINARY: 2, Task.MULTICLASS: plan.classes}.get(plan.task)
-    if classes is None or not len(label):
-        return
-    if label.min() < 0 or label.max() >= classes or (label != np.floor(label)).any():
-        wrong = label[(label < 0) | (label >= classes) | (label != np.floor(label))][0]
-        raise BatchError(
-            f"A {plan.task.value} label must be a whole number from 0 to {classes - 1}.",
-            f"{wrong:g}.",
-            "correct the label, or add the class to the policy.",
+    def _block(self, name: str) -> Block:
+        terms: list[Factors] = [(ONE,), *((term,) for term in self.plan.carried.terms)]
+        counting, binned = self.counting.get(name), self.plan.task is Task.BINARY
+        return Block(
+            day=self.day.day,
+            parts=tuple(Part(g.label, g.names, g.cut) for g in self.groupings),
+            n=self.n,
+            n_labelled=self.labelled[name],
+            n_unscored=self.unscored[name],
+            counted=counting.counts(self.plan.shape or (0, 0)) if counting else None,
+            bins=self.plan.bins.as_dict() if counting and binned else None,
+            sums={term[0]: self._total(name, term) for term in terms},
+            products={pair: self._total(name, pair) for pair in self.plan.carried.products},
         )
+
+    def _total(self, owner: str, factors: Factors) -> Floats:
+        if self.day.weight is None and set(factors) == {ONE}:
+            return self.labelled[owner].astype(np.float64)
+        out: Floats = np.sum([np.zeros(len(self.n)), *(sums.of(owner, factors) for sums in self.sums.values())], axis=0)
+        return out

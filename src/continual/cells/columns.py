@@ -17,19 +17,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Index = npt.NDArray[np.int32]
+Values = tuple[Any, ...]
+#: Type of the values, and the values: 1 and True are equal, their names are not.
+Key = tuple[str, Values]
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """index: (n,) in 0..K, K = null; values: the K distinct values."""
+    """index: (n,) in 0..K, K = null; values: the K distinct values; kind: their type."""
 
     index: Index
     values: list[Any]
+    kind: str = ""
 
     @property
     def size(self) -> int:
         """Number of codes, null included."""
         return len(self.values) + 1
+
+    @property
+    def key(self) -> Key:
+        """What names depend on."""
+        return self.kind, tuple(self.values)
 
 
 class Columns:
@@ -93,7 +102,8 @@ def _encode(column: pa.ChunkedArray) -> Encoded:
     indices = array.indices
     if indices.null_count:
         indices = indices.fill_null(len(values)) if _fits(indices, len(values)) else _wide(indices, len(values))
-    return Encoded(indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), values)
+    codes = indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return Encoded(codes, values, str(array.dictionary.type))
 
 
 def _fits(indices: Any, last: int) -> bool:

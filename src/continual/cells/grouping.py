@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.cells.columns import Columns, Encoded, Index, nameable
+from continual.cells import kernel
+from continual.cells.columns import Columns, Index, Key, Values, nameable
 from continual.core import expression, slice_values
 from continual.core.slice_values import AND, text
 from continual.core.slices import SliceSpec
@@ -58,30 +59,52 @@ def grouping(spec: SliceSpec, columns: Columns) -> Grouping:
 def _by_values(spec: SliceSpec, columns: Columns) -> Grouping:
     column = str(spec.by)
     found = columns.encoded(column)
-    names = {code: f"{column}={text(value)}" for code, value in enumerate(found.values) if nameable(value)}
-    return _most_frequent(spec.label, found.index, found.size, names)
+    return _most_frequent(spec.label, found.index, found.size, _value_names(column, found.key))
 
 
 def _by_cross(spec: SliceSpec, columns: Columns) -> Grouping:
     first, second = spec.cross or ("", "")
     a, b = columns.encoded(first), columns.encoded(second)
-    index, size = a.index.astype(np.int64) * b.size + b.index, a.size * b.size
+    size = a.size * b.size
     if size > DENSE:
-        present, index = np.unique(index, return_inverse=True)
+        present, index = np.unique(a.index.astype(np.int64) * b.size + b.index, return_inverse=True)
         size, at = len(present), np.arange(len(present))
-    else:
-        present = at = np.flatnonzero(_tally(index, size))
-    own, other = _texts(a), _texts(b)
-    names = {}
-    for position, code in zip(at.tolist(), present.tolist(), strict=True):
-        i, j = divmod(code, b.size)
+        names = _cross_names((first, *a.key), (second, *b.key), present.tobytes(), at.tobytes())
+        return _most_frequent(spec.label, index.astype(np.int32), size, names)
+    index = np.empty(len(a.index), dtype=np.int32)
+    kernel.join(a.index, b.index, b.size, 0, index)
+    present = np.flatnonzero(_tally(index, size)).tobytes()
+    return _most_frequent(spec.label, index, size, _cross_names((first, *a.key), (second, *b.key), present, present))
+
+
+#: Slices in the order of their names, and the code of each. Days mostly have the same values, so they are kept.
+Names = tuple[tuple[str, ...], npt.NDArray[np.int64]]
+
+
+def _in_order(names: dict[int, str]) -> Names:
+    codes = sorted(names, key=names.__getitem__)
+    return tuple(names[code] for code in codes), np.array(codes, dtype=np.int64)
+
+
+@lru_cache(maxsize=256)
+def _value_names(column: str, key: Key) -> Names:
+    return _in_order({code: f"{column}={text(value)}" for code, value in enumerate(key[1]) if nameable(value)})
+
+
+@lru_cache(maxsize=256)
+def _cross_names(first: tuple[str, str, Values], second: tuple[str, str, Values], present: bytes, at: bytes) -> Names:
+    """present: combinations of values (int64); at: the code of each."""
+    own, other, size = _texts(first[2]), _texts(second[2]), len(second[2]) + 1
+    found = {}
+    for combination, code in zip(*(np.frombuffer(x, dtype=np.int64).tolist() for x in (present, at)), strict=True):
+        i, j = divmod(combination, size)
         if i in own and j in other:
-            names[position] = f"{first}={own[i]}{AND}{second}={other[j]}"
-    return _most_frequent(spec.label, index.astype(np.int32), size, names)
+            found[code] = f"{first[0]}={own[i]}{AND}{second[0]}={other[j]}"
+    return _in_order(found)
 
 
-def _texts(encoded: Encoded) -> dict[int, str]:
-    return {i: text(v) for i, v in enumerate(encoded.values) if nameable(v) and AND not in text(v)}
+def _texts(values: Values) -> dict[int, str]:
+    return {i: text(v) for i, v in enumerate(values) if nameable(v) and AND not in text(v)}
 
 
 def _by_edges(spec: SliceSpec, columns: Columns) -> Grouping:
@@ -118,21 +141,19 @@ def _by_predicate(spec: SliceSpec, columns: Columns) -> Grouping:
     return Grouping(spec.label, (spec.label,), inside.astype(np.int32), np.array([-1, 0], dtype=np.int32))
 
 
-def _most_frequent(label: str, index: Index, size: int, names: dict[int, str]) -> Grouping:
-    """Slices in the order of their names; at most KEPT."""
-    kept: Iterable[int] = names
-    if len(names) > KEPT:
-        count = _tally(index, size)
-        kept = sorted(names, key=lambda code: (-count[code], names[code]))[:KEPT]
-    ordered = sorted(kept, key=names.__getitem__)
+def _most_frequent(label: str, index: Index, size: int, names: Names) -> Grouping:
+    """At most KEPT slices."""
+    shown, codes = names
+    if cut := len(shown) > KEPT:
+        count = _tally(index, size)[codes]
+        best = np.sort(np.lexsort((np.arange(len(codes)), -count))[:KEPT])
+        shown, codes = tuple(shown[i] for i in best), codes[best]
     table = np.full(size, -1, dtype=np.int32)
-    table[ordered] = np.arange(len(ordered))
-    return Grouping(label, tuple(names[code] for code in ordered), index, table, len(names) > KEPT)
+    table[codes] = np.arange(len(codes))
+    return Grouping(label, shown, index, table, cut)
 
 
 def _tally(index: npt.NDArray[np.integer], size: int) -> npt.NDArray[np.int64]:
-    from continual.cells.kernel import tally
-
     out = np.zeros(size, dtype=np.int64)
-    tally(index, out)
+    kernel.tally(index, out)
     return out

@@ -1,31 +1,19 @@
-"""The loops over rows, compiled: one pass per grouping, with tables that stay in the processor's caches.
-
-The compiled code is kept on disk, so that the many short processes of a scheduler do not compile each time: in
-NUMBA_CACHE_DIR, else beside this file, else in the user's cache; where none can be written each process compiles.
-"""
+"""The loops over rows, compiled: one pass per grouping, with tables that stay in the processor's caches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
-from numba.core import config
 
-# off by default: without it the eight additions of `_add` are eight instructions instead of one
-config.SLP_VECTORIZE = 1  # type: ignore[attr-defined]
-F = TypeVar("F", bound=Callable[..., Any])
+from continual.core.compiling import compiled
+
 #: Columns of one table of sums: 8 float64 = one cache line, so that a row is added with two vector instructions.
 PANEL = 8
-
-
-def compiled(function: F) -> F:
-    """The function as machine code."""
-    try:
-        return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-    except RuntimeError:  # "cannot cache function: no locator available"
-        return cast("F", numba.njit(nogil=True, error_model="numpy")(function))
+#: Rows of the panel of columns that is added to one table after the other.
+ROWS = 1024
 
 
 @compiled
@@ -35,12 +23,12 @@ def bin_scores(score: Any, label: Any, table: Any, below: Any, extra: Any, n_bin
     score, label: (n,) float64; table: uint16; out: (n,) unsigned.
     """
     n, last, top = len(score), len(table) - 1, n_bins - 1 - len(extra)
-    small = np.empty(256, dtype=np.float64)
+    small = np.empty(ROWS, dtype=np.float64)
     bits = small.view(np.int64)
     # table[0] stands for 2^-k: the exponent field of 1/2 is 1022, and 64 entries make an octave
     origin = (1022 << 6) - last
-    for start in range(0, n, 256):
-        size = min(256, n - start)
+    for start in range(0, n, ROWS):
+        size = min(ROWS, n - start)
         for i in range(size):
             p = score[start + i]
             small[i] = max(0.0, min(p, 1.0 - p))
@@ -57,8 +45,13 @@ def bin_scores(score: Any, label: Any, table: Any, below: Any, extra: Any, n_bin
 @compiled
 def tally(index: Any, out: Any) -> None:
     """out[index[i]] += 1. index: (n,) non-negative."""
-    for i in index:
-        out[i] += 1
+    odd = np.zeros_like(out)  # two tables: a number does not wait for the one before it to be stored
+    for k in range(0, len(index) - 1, 2):
+        out[index[k]] += 1
+        odd[index[k + 1]] += 1
+    if len(index) % 2:
+        out[index[-1]] += 1
+    out += odd
 
 
 @compiled
@@ -69,63 +62,39 @@ def look_up(table: Any, index: Any, out: Any) -> None:
 
 
 @compiled
-def look_up_two(first: Any, at: Any, second: Any, also: Any, out: Any) -> None:
-    """out[i] = first[at[i]] + second[also[i]]."""
-    for i in range(len(at)):
-        out[i] = first[at[i]] + second[also[i]]
+def join(first: Any, second: Any, width: int, start: int, out: Any) -> None:
+    """out[i] = start + first[i] * width + second[i]."""
+    for i in range(len(out)):
+        out[i] = start + first[i] * width + second[i]
 
 
 @compiled
-def count_rows(codes: Any, out: Any) -> None:
-    """out[codes[g, i]] += 1, and out[0] += n. codes: (G, n) > 0; out: (S + 1,) int64."""
-    out[0] += codes.shape[1]
-    for g in range(codes.shape[0]):
-        for code in codes[g]:
-            out[code] += 1
-
-
-@compiled
-def count_cells(codes: Any, cell: Any, out: Any) -> None:
-    """out[codes[g, i], cell[i]] += 1, and out[0, cell[i]] += 1. codes: (G, n) > 0; cell: (n,); out: (S + 1, L * B)."""
-    for c in cell:
-        out[0, c] += 1
-    groupings, n = len(codes), len(cell)
-    for g in range(0, groupings - 1, 2):
-        first, second = codes[g], codes[g + 1]
-        for i in range(n):
-            c = cell[i]
-            out[first[i], c] += 1
-            out[second[i], c] += 1
-    if groupings % 2:
-        row = codes[groupings - 1]
-        for i in range(n):
-            out[row[i], cell[i]] += 1
-
-
-@compiled
-def weigh_cells(codes: Any, cell: Any, weight: Any, out: Any) -> None:
-    """out[codes[g, i], cell[i]] += weight[i]; as `count_cells`, out float64."""
+def count_cells(row: Any, cell: Any, out: Any) -> None:
+    """out[row[i], cell[i]] += 1."""
     for i in range(len(cell)):
-        out[0, cell[i]] += weight[i]
-    for g in range(codes.shape[0]):
-        row = codes[g]
-        for i in range(len(cell)):
-            out[row[i], cell[i]] += weight[i]
+        out[row[i], cell[i]] += 1
+
+
+@compiled
+def weigh_cells(row: Any, cell: Any, weight: Any, out: Any) -> None:
+    """out[row[i], cell[i]] += weight[i]."""
+    for i in range(len(cell)):
+        out[row[i], cell[i]] += weight[i]
 
 
 @compiled
 def _fill(panel: Any, terms: Any, plan: Any, weight: Any, start: int, size: int) -> None:
-    """panel[i, k] = weight^power * left * right for the columns (left, right, power) of `plan`; -1 = the constant 1."""
+    """panel[i, k] = weight^power * left * right for the columns (left, right, power) of `plan`."""
     for k in range(plan.shape[0]):
         left, right, power = plan[k, 0], plan[k, 1], plan[k, 2]
-        if left < -1:
+        if left < 0:
             continue
         if right >= 0:
             for i in range(size):
                 panel[i, k] = terms[left, start + i] * terms[right, start + i]
         else:
             for i in range(size):
-                panel[i, k] = terms[left, start + i] if left >= 0 else 1.0
+                panel[i, k] = terms[left, start + i]
         for _ in range(power):
             for i in range(size):
                 panel[i, k] *= weight[start + i]
@@ -175,13 +144,13 @@ def _add_all(panel: Any, size: int, out: Any) -> None:
 def sum_terms(codes: Any, terms: Any, plan: Any, weight: Any, panel: Any, out: Any) -> None:
     """out[p, codes[g, i], k] += weight^power * left * right of column k of panel p; out[p, 0] over all rows.
 
-    codes: (G, n) > 0; terms: (T, n) float64; plan: (P, 8, 3) int64 rows of (left, right, power), -1 = the constant 1,
-    left -2 = unused (its sums mean nothing); weight: (n,) float64, unread where every power is 0; panel: (256, 8)
-    scratch; out: (P, S + 1, 8) float64. Scratch and out should start on a cache line.
+    codes: (G, n) > 0; terms: (T, n) float64; plan: (P, 8, 3) int64 rows of (left, right, power), right < 0 = no
+    second factor, left < 0 = unused (its sums mean nothing); weight: (n,) float64, unread where every power is 0;
+    panel: (ROWS, 8) scratch; out: (P, S + 1, 8) float64. Scratch and out should start on a cache line.
     """
     groupings, n = codes.shape
-    for start in range(0, n, 256):
-        size = min(256, n - start)
+    for start in range(0, n, ROWS):
+        size = min(ROWS, n - start)
         for p in range(plan.shape[0]):
             _fill(panel, terms, plan[p], weight, start, size)
             _add_all(panel, size, out[p])

@@ -36,6 +36,17 @@ class Plan:
         return replace(found, terms=tuple(sorted({*found.terms} - {ONE})), products=tuple(sorted(found.products)))
 
     @cached_property
+    def tellers(self) -> tuple[Metric, ...]:
+        """Metrics that compute the terms: each term by the first that carries it."""
+        missing, out = set(self.carried.terms), []
+        for metric in self.metrics:
+            own = metric.carried()
+            if own is not None and not missing.isdisjoint(own.terms):
+                out.append(metric)
+                missing -= set(own.terms)
+        return tuple(out)
+
+    @cached_property
     def bins(self) -> ScoreBins:
         return ScoreBins(self.resolution, self.carried.thresholds)
 
@@ -61,6 +72,7 @@ class Plan:
 
 
 def pair_name(candidate: str, champion: str) -> str:
+    """Name of the cells of two versions' differences."""
     return f"{candidate}{PAIR}{champion}"
 
 

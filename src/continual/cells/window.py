@@ -53,7 +53,7 @@ def stack(blocks: Sequence[Block], specs: Sequence[SliceSpec]) -> Cells:
     def window(arrays: list[Any]) -> Any:
         return _window(arrays, sources, choice, total)
 
-    counts = None if blocks[0].counts is None else window([block.counts for block in blocks])
+    counts = None if blocks[0].counted is None else _counts(blocks, sources, choice, total)
     bins = None if blocks[0].bins is None else ScoreBins(**{**blocks[0].bins, "thresholds": _thresholds(blocks[0])})
     return Cells(
         slices=choice.names,
@@ -75,7 +75,7 @@ def _thresholds(block: Block) -> tuple[float, ...]:
 def _check(blocks: Sequence[Block], specs: Sequence[SliceSpec]) -> None:
     labels = tuple(spec.label for spec in specs)
     wrong = [block.day for block in blocks if tuple(part.label for part in block.parts) != labels]
-    same = {(tuple(b.sums), tuple(b.products), repr(b.bins), b.counts is None) for b in blocks}
+    same = {(tuple(b.sums), tuple(b.products), repr(b.bins), b.counted is None) for b in blocks}
     if not blocks or wrong or len(same) > 1 or len({block.day for block in blocks}) != len(blocks):
         raise StoreError(
             "A window needs one block of one layout for each day.",
@@ -137,9 +137,27 @@ def _window(arrays: Sequence[Any], sources: Sequence[tuple[Ints, Ints]], choice:
     out = np.zeros((len(arrays), len(choice.kept), *arrays[0].shape[1:]), dtype=kind)
     for row, array, (filled, source) in zip(out, arrays, sources, strict=True):
         row[filled] = array[source]
+    return _with_others(out, choice, total)
+
+
+def _counts(blocks: Sequence[Block], sources: Sequence[tuple[Ints, Ints]], choice: Choice, total: Ints) -> Any:
+    """`_window` of the counts, which stay in small types."""
+    every = [block.counted for block in blocks if block.counted is not None]
+    kind = np.result_type(*{array.dtype for one in every for array in (one.overall, one.slices)})
+    out = np.zeros((len(every), len(choice.kept), *every[0].overall.shape), dtype=kind)
+    for row, one, (filled, source) in zip(out, every, sources, strict=True):
+        row[0] = one.overall
+        if filled[-1] == source[-1] == len(filled) - 1:  # a copy without an index is faster
+            row[1 : len(filled)] = one.slices[: len(filled) - 1]
+        else:
+            row[filled[1:]] = one.slices[source[1:] - 1]
+    return _with_others(out, choice, total)
+
+
+def _with_others(out: Any, choice: Choice, total: Ints) -> Any:
     for other, listed in choice.listed.items():
         if total[0] > total[choice.kept[listed]].sum():
-            wide = np.int64 if kind.kind == "u" else kind
+            wide = np.int64 if out.dtype.kind == "u" else out.dtype
             left = out[:, 0].astype(wide) - out[:, listed].sum(axis=1, dtype=wide)
             out[:, other] = left  # never more than `overall`, so it fits
     return out

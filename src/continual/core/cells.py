@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from continual.core.day_tables import DayTables
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 #: The constant term: its sum is the weight of the labelled rows.
 ONE = "one"
+#: A term that is the same for every model (where it is a number: the label).
+LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,18 @@ class Carried:
     thresholds: tuple[float, ...] = ()
 
 
+class _Remembering:
+    """Keeps what is computed from the fields apart from them: copies with other fields start without it."""
+
+    __slots__ = ("_tables",)
+    _tables: DayTables
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
 @dataclass(frozen=True)
-class Cells:
+class Cells(_Remembering):
     """One model on S slices over D days; or, for a pair of models, the terms' differences (candidate - champion).
 
     slices: S names. day: (D,) UTC day numbers. n, n_labelled: (D, S) rows, and rows with a label.
@@ -55,6 +70,15 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.slices)
+
+    @property
+    def tables(self) -> DayTables | None:
+        """The counts, with the sums of them that several metrics need."""
+        if self.counts is None:
+            return None
+        if not hasattr(self, "_tables"):
+            object.__setattr__(self, "_tables", DayTables(self.counts))
+        return self._tables
 
     def of_day(self, position: int) -> Cells:
         """The cells of one of the D days."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from continual.core.cells import Carried, Cells, Ints
+from continual.core.day_tables import DayTables
 from continual.metrics._linearised import Whys
 from continual.metrics._losses import probabilities_flaw
 from continual.metrics._table import TableMetric
@@ -41,17 +42,15 @@ class ConfusionMetric(TableMetric):
         classes = score.shape[1] if score.ndim == 2 else 2
         return decided(score, self.threshold), np.arange(classes, dtype=float), (classes, classes)
 
-    def columns(self, cells: Cells) -> tuple[Floats, Floats] | str:
-        if cells.counts is None:
+    def columns(self, cells: Cells) -> tuple[DayTables, Floats] | str:
+        if cells.tables is None:
             return "these cells carry no counts"
         if cells.edge is None:
-            return np.asarray(cells.counts), np.arange(cells.counts.shape[-1], dtype=float)
+            return cells.tables, np.arange(cells.tables.counts.shape[-1], dtype=float)
         split = int(np.searchsorted(cells.edge, self.threshold - _SAME)) + 1
         if split > len(cells.edge) or abs(cells.edge[split - 1] - self.threshold) > _SAME:
             return f"the score bins have no edge at the threshold {self.threshold:g}"
-        below = cells.counts[..., :split].sum(axis=-1, dtype=np.float64)
-        above = cells.counts[..., split:].sum(axis=-1, dtype=np.float64)
-        return np.stack([below, above], axis=-1), np.array([0.0, 1.0])
+        return cells.tables.halved(split), np.array([0.0, 1.0])
 
 
 class ClassRatio(ConfusionMetric):

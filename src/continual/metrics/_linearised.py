@@ -128,11 +128,12 @@ class LinearisedMetric(Metric):
             low = np.maximum(low - part.optimism, self.lower)
         n, labelled = cells.n.sum(axis=0).tolist(), cells.n_labelled.sum(axis=0).tolist()
         whys = _whys(cells, part, spreads)
-        value, lows, highs = part.value.tolist(), low.tolist(), high.tolist()
+        value, lows, highs, days = part.value.tolist(), low.tolist(), high.tolist(), spreads.days.tolist()
+        how = {d: self._how(spreads.how(days.index(d))) for d in set(days)}
         return [
             Estimate.undefined(n[i], labelled[i], why)
             if (why := whys[i])
-            else Estimate(value[i], lows[i], highs[i], n[i], labelled[i], self._how(spreads.how(i)))
+            else Estimate(value[i], lows[i], highs[i], n[i], labelled[i], how[days[i]])
             for i in range(len(cells))
         ]
 
@@ -184,7 +185,7 @@ def _gap(merits: Floats) -> float:
 
 def _whys(cells: Cells, part: CellPart, spreads: Spreads) -> Whys:
     labelled = cells.n_labelled.sum(axis=0)
-    whys = [too_few(int(k)) or why for k, why in zip(labelled, part.why, strict=True)]
+    whys = [too_few(k) or why for k, why in zip(labelled.tolist(), part.why, strict=True)]
     whys = says(~np.isfinite(part.value), "a label or a score of a row is not usable", whys)
     days = (cells.n_labelled > 0).sum(axis=0)
     return [

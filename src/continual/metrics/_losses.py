@@ -7,15 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from continual.core.cells import ONE, Carried, Cells
+from continual.core.cells import LABEL, ONE, Carried, Cells
 from continual.core.estimate import Comparison, Estimate
 from continual.core.stats.additive import mean_comparison, mean_estimate
 from continual.core.stats.flaws import MIN_LABELS, flaw, flaw_classes
 from continual.metrics._linearised import mean_weight
 from continual.metrics._moments import MomentMetric, ones
 from continual.metrics.base import Floats, Rows, Task
-
-_LABEL = "label"
 
 
 class ProbabilityLoss(MomentMetric):
@@ -39,14 +37,17 @@ class ProbabilityLoss(MomentMetric):
 
     def carried(self) -> Carried | None:
         own = super().carried()
-        return own and Carried((*own.terms, _LABEL), (*own.products, (_LABEL, _LABEL)))
+        return own and Carried((*own.terms, LABEL), own.products)
 
     def terms(self, rows: Rows, score: Floats) -> dict[str, Floats]:
+        # Classes are no numbers: halves never look one-sided.
+        shared = {**ones(rows), LABEL: rows.y if score.ndim == 1 else np.full(len(rows), 0.5)}
+        if score.size and score.min() >= 0 and score.max() <= 1:  # NaN is neither
+            return {**shared, self.kind: self.loss(rows.y, score)}
         whole = np.all((score >= 0) & (score <= 1), axis=tuple(range(1, score.ndim)))
         with np.errstate(all="ignore"):
             loss = np.where(whole, self.loss(rows.y, np.where(np.isfinite(score), score, 0.5)), np.nan)
-        # Classes are no numbers: halves never look one-sided.
-        return {**ones(rows), self.kind: loss, _LABEL: rows.y if score.ndim == 1 else np.full(len(rows), 0.5)}
+        return {**shared, self.kind: loss}
 
     def flaw(self, rows: Rows, *scores: Floats) -> str | None:
         return probabilities_flaw(rows, *scores)
@@ -97,7 +98,7 @@ def outcome_noise(slope: Floats, weight: Floats, *scores: Floats) -> float:
 
 def _rarer(cells: Cells) -> list[float]:
     """Independent rows of each slice's rarer class, by their weights."""
-    total, positive = cells.sums[ONE].sum(axis=0), cells.sums[_LABEL].sum(axis=0)
+    total, positive = cells.sums[ONE].sum(axis=0), cells.sums[LABEL].sum(axis=0)
     with np.errstate(all="ignore"):
         share = np.minimum(positive, total - positive)
         rows = np.where(share <= 1e-9 * total, 0.0, share / mean_weight(cells))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -99,7 +100,15 @@ class MomentMetric(LinearisedMetric):
 
 def ones(rows: Rows) -> dict[str, Floats]:
     """The constant term."""
-    return {ONE: np.ones(len(rows))}
+    return {ONE: constant(len(rows))}
+
+
+@lru_cache(maxsize=8)
+def constant(n: int) -> Floats:
+    """(n,) ones, not to be written to."""
+    out = np.ones(n)
+    out.flags.writeable = False
+    return out
 
 
 def _form(left: Floats, middle: Floats, right: Floats) -> Floats:

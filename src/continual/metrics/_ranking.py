@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from continual.core.cells import Cells, Ints
+from continual.core.day_tables import DayTables
 from continual.core.stats.clustered import Spread, clustered_spread
 from continual.core.stats.delong import delong_spread
 from continual.core.stats.flaws import flaw, one_class
@@ -39,10 +40,10 @@ class RankingMetric(TableMetric):
         center, column = np.unique(score, return_inverse=True)
         return column.astype(np.int64), center, (2, len(center))
 
-    def columns(self, cells: Cells) -> tuple[Floats, Floats] | str:
-        if cells.counts is None or cells.center is None:
+    def columns(self, cells: Cells) -> tuple[DayTables, Floats] | str:
+        if cells.tables is None or cells.center is None:
             return f"{self.kind} needs the score bins of binary labels, which these cells do not carry"
-        return np.asarray(cells.counts), cells.center
+        return cells.tables, cells.center
 
     def reasons(self, table: Floats, weight: Floats) -> Whys:
         rows = table.sum(axis=2).min(axis=1) / weight

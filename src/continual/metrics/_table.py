@@ -7,6 +7,7 @@ from abc import abstractmethod
 import numpy as np
 
 from continual.core.cells import ONE, Carried, Cells, Ints
+from continual.core.day_tables import DayTables
 from continual.metrics._linearised import CellPart, LinearisedMetric, RowPart, Whys, mean_weight, says
 from continual.metrics.base import Floats, Rows
 
@@ -35,8 +36,8 @@ class TableMetric(LinearisedMetric):
         """Why it is undefined on tables (S, L, B), or None; weight: (S,) of one independent row."""
 
     @abstractmethod
-    def columns(self, cells: Cells) -> tuple[Floats, Floats] | str:
-        """The tables by day (D, S, L, B) with the centres (B,), or why these cells have none."""
+    def columns(self, cells: Cells) -> tuple[DayTables, Floats] | str:
+        """The tables by day with the centres (B,), or why these cells have none."""
 
     @abstractmethod
     def placed(self, rows: Rows, score: Floats) -> tuple[Ints, Floats, tuple[int, int]]:
@@ -66,12 +67,11 @@ class TableMetric(LinearisedMetric):
         if isinstance(found, str):
             return _nothing(cells, found)
         tables, center = found
-        total, omega = tables.sum(axis=0, dtype=np.float64), mean_weight(cells)
+        total, omega = tables.total, mean_weight(cells)
         weight = total.sum(axis=(1, 2))
         whys = says(np.abs(weight - cells.sums[ONE].sum(axis=0)) > 1e-5 * weight, _UNSCORED, self.reasons(total, omega))
         value, slope = self.value_and_gradient(total, center)
-        share = np.einsum("dslb,slb->ds", tables, slope)
-        size = np.einsum("dslb->ds", tables, dtype=np.float64, casting="unsafe") / weight
+        share, size = tables.dot(slope), tables.weight / weight
         variance, df = self.independent_rows(total, slope, omega)
         return CellPart(
             value, share, size, variance, df, self.trials(total) / omega, whys, self.optimism(total, center, omega)

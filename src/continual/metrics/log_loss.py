@@ -26,7 +26,7 @@ class LogLoss(ProbabilityLoss):
     def loss(self, y: Floats, score: Floats) -> Floats:
         p = _cut(score)
         if score.ndim == 1:
-            return np.asarray(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
+            return np.asarray(-np.log(np.where(y > 0.5, p, 1 - p)))
         return np.asarray(-np.log(p[np.arange(len(y)), y.astype(np.int64)]))
 
     def noise(self, weight: Floats, candidate: Floats, champion: Floats) -> float:
