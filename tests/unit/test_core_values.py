@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from continual.core.alarm import MonitorReading, PairedStream, SliceReading
 from continual.core.canonical import canonical_json, digest, plain
 from continual.core.estimate import Comparison, Estimate
 from continual.core.verdict import GateEvidence, MetricEvidence, SliceEvidence, Verdict
+from continual.core.window import utc
 from continual.errors import ContinualError, PolicyError
 from continual.labelers.stream import Stream
 from continual.settings import Settings
@@ -140,3 +142,10 @@ def test_every_setting_can_be_set(monkeypatch):
 
 def test_s11_the_stream_labeler_asks_nobody_and_says_so():
     assert Stream().request(np.arange(1200)) == "1,200 labels are read from the label stream"
+
+
+def test_airflows_instants_become_plain_ones():
+    """pandas refuses to compare with a subclass of datetime."""
+    found = utc(pendulum.datetime(2024, 1, 2, 3, 4, 5, 6, tz="Europe/Paris"))
+    assert type(found) is datetime
+    assert found == datetime(2024, 1, 2, 2, 4, 5, 6, tzinfo=UTC)

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 
 def utc(value: datetime | str) -> datetime:
-    """Read an instant; naive ones are refused because a guessed zone shifts every window.
+    """A plain datetime in UTC; naive ones are refused because a guessed zone shifts every window.
+
+    Airflow's instants are of a class of its own, which pandas does not compare with.
 
     Raises
     ------
@@ -16,7 +18,8 @@ def utc(value: datetime | str) -> datetime:
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     if instant.tzinfo is None:
         raise ValueError(f"an instant needs a time zone, got {value!r}; append 'Z' or '+00:00'")
-    return instant.astimezone(UTC)
+    at = instant.astimezone(UTC)
+    return datetime(at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, UTC)
 
 
 @dataclass(frozen=True, order=True)
