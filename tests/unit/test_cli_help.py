@@ -36,6 +36,8 @@ def test_the_commands_are_all_there():
         "check", "up", "status", "retrain", "rollback", "schema", "db upgrade", "db check",
         "ledger show", "ledger verify", "ledger replay",
         "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
+        "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
+        "data erase", "data expire", "data list", "exporter",
     }  # fmt: skip
 
 
@@ -47,7 +49,11 @@ def test_help_says_what_it_does_with_an_example_of_itself(path):
     assert COMMANDS[path].help
 
 
-@pytest.mark.parametrize("path", [p for p in COMMANDS if p != ("schema",)], ids=" ".join)
+#: A JSON document already; a server, which answers to scrapes in the format of those who scrape.
+NO_JSON = {("schema",), ("exporter",)}
+
+
+@pytest.mark.parametrize("path", [p for p in COMMANDS if p not in NO_JSON], ids=" ".join)
 def test_whatever_prints_data_prints_json_too(path):
     assert "--json" in {flag for option in COMMANDS[path].params for flag in option.opts}
 
@@ -72,6 +78,13 @@ def test_an_unknown_option_is_wrong_usage(path):
         (["quarantine", "replay", "abc", "--as-of", "yesterday"], "yesterday"),
         (["ledger", "show", "--since", "2013-02-30"], "2013-02-30"),
         (["ledger", "show", "--limit", "0"], "limit"),
+        (["metrics", "--plot", "auc.docx"], ".png, .svg, .pdf"),
+        (["compare", "3"], "CHAMPION"),
+        (["score"], "VERSION"),
+        (["data", "erase", "--key", "a"], "--reason"),
+        (["data", "erase", "--reason", "x"], "--key KEY or --keys FILE"),
+        (["data", "expire", "--reason", "x"], "--older-than"),
+        (["exporter", "--port", "70000"], "port"),
     ],
 )
 def test_wrong_usage_names_what_is_wrong(arguments, named):

@@ -9,8 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from continual.api.empty import explained, no_rows
+from continual.api.erased import with_absent, with_erased_since
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, utc
+from continual.distances.base import DISTANCES
 from continual.flows import back_score, cells, drift_query, label_query, slice_query, store_query
 from continual.flows.day_rows import LIVE
 from continual.flows.knowledge import newest
@@ -40,6 +43,7 @@ class Application:
     Raises
     ------
     PolicyError: there is no such application, or its policy was never valid.
+    NotEnoughData: (of methods that take a window) the window has no rows; it says which days have some.
     """
 
     def __init__(self, name: str, home: Path | str | None = None, configs: Path | str | None = None) -> None:
@@ -64,6 +68,17 @@ class Application:
         known = self.as_of if as_of is None else utc(as_of)
         return window if isinstance(window, Window) else report_window(self.workspace.policy, known, window)
 
+    def _asked(self, window: Window | str, as_of: datetime | None) -> tuple[Window, datetime]:
+        known = self.as_of if as_of is None else utc(as_of)
+        return self.window(window, known), known
+
+    def _filled(self, frame: pd.DataFrame, count: str, window: Window, as_of: datetime) -> pd.DataFrame:
+        """`frame`, unless nothing was counted in it because the window has no rows."""
+        reason = None if frame[count].any() else no_rows(self.workspace, window, as_of)
+        if reason is not None:
+            raise reason
+        return frame
+
     def metrics(
         self,
         window: Window | str = WINDOW,
@@ -73,9 +88,15 @@ class Application:
         metrics: Iterable[str] | None = None,
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
-        """Every metric on every slice, with 95% intervals clustered by day and label coverage: see `store_query`."""
-        days, known = self.window(window, as_of), as_of or self.as_of
-        return store_query.metrics(self.workspace, days, known, versions, slices=slices, kinds=metrics)
+        """Every metric on every slice, with 95% intervals clustered by day and label coverage: see `store_query`.
+
+        erased: rows of the window, of any slice, that are not in these numbers because they were erased by record key,
+        or are past their retention on days without cells.
+        """
+        days, known = self._asked(window, as_of)
+        with explained(self.workspace, days, known):
+            found = store_query.metrics(self.workspace, days, known, versions, slices=slices, kinds=metrics)
+        return with_absent(self.workspace, found, days, known)
 
     def daily(
         self,
@@ -87,8 +108,10 @@ class Application:
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
         """`metrics` of every day of the window, with a column `day`; intervals are of independent rows."""
-        days, known = self.window(window, as_of), as_of or self.as_of
-        return store_query.daily(self.workspace, days, known, version, slices=slices, kinds=metrics)
+        days, known = self._asked(window, as_of)
+        with explained(self.workspace, days, known):
+            found = store_query.daily(self.workspace, days, known, version, slices=slices, kinds=metrics)
+        return with_absent(self.workspace, found, days, known)
 
     def compare(
         self,
@@ -101,16 +124,21 @@ class Application:
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
         """Two versions on identical rows; positive gain = `candidate` is better."""
-        days, known = self.window(window, as_of), as_of or self.as_of
-        return store_query.compare(self.workspace, candidate, champion, days, known, slices=slices, kinds=metrics)
+        days, known = self._asked(window, as_of)
+        with explained(self.workspace, days, known):
+            return store_query.compare(self.workspace, candidate, champion, days, known, slices=slices, kinds=metrics)
 
     def evaluations(self, window: Window | None = None, as_of: datetime | None = None, **equal: Any) -> pd.DataFrame:
-        """Rows of the table `evaluation`: what was measured when; see `EvaluationStore.read`."""
-        return self.workspace.evaluations.read(window, as_of, **equal)
+        """Rows of the table `evaluation`: what was measured when; see `EvaluationStore.read`.
+
+        erased: rows of the window that were erased or expired since; above 0 the number can no longer be recomputed.
+        """
+        return with_erased_since(self.workspace, self.workspace.evaluations.read(window, as_of, **equal))
 
     def slices(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> pd.DataFrame:
         """Every slice of a window with its predicate, rows and labels."""
-        return slice_query.slices(self.workspace, self.window(window, as_of), as_of or self.as_of)
+        days, known = self._asked(window, as_of)
+        return self._filled(slice_query.slices(self.workspace, days, known), "n", days, known)
 
     def discover(
         self,
@@ -121,25 +149,30 @@ class Application:
         as_of: datetime | None = None,
     ) -> list[WeakSlice]:
         """Slices nobody named on which the live model is worse, confirmed on days that did not propose them."""
-        days, known = self.window(window, as_of), as_of or self.as_of
+        days, known = self._asked(window, as_of)
+        reason = no_rows(self.workspace, days, known)
+        if reason is not None:
+            raise reason
         return slice_query.discover(self.workspace, days, known, literals, min_rows)
 
     def labels(
         self, window: Window | str = WINDOW, *, slices: Iterable[str] | None = None, as_of: datetime | None = None
     ) -> pd.DataFrame:
         """How many labels are there, pending, overdue or never to come, and how long they take."""
-        days, known = self.window(window, as_of), as_of or self.as_of
-        return label_query.labels(self.workspace, days, known, slices=slices)
+        days, known = self._asked(window, as_of)
+        with explained(self.workspace, days, known):
+            found = label_query.labels(self.workspace, days, known, slices=slices)
+        return self._filled(found, "n", days, known)
 
     def label_curve(
         self, window: Window | str = WINDOW, slice_name: str = OVERALL, as_of: datetime | None = None
     ) -> LagCurve:
         """Share of rows that have their label after a time."""
-        return label_query.curve(self.workspace, self.window(window, as_of), as_of or self.as_of, slice_name)
+        return label_query.curve(self.workspace, *self._asked(window, as_of), slice_name)
 
     def label_delay(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> DelayDependence:
         """Does the delay of a label tell its value?"""
-        return label_query.delay(self.workspace, self.window(window, as_of), as_of or self.as_of)
+        return label_query.delay(self.workspace, *self._asked(window, as_of))
 
     def drift(
         self,
@@ -152,12 +185,20 @@ class Application:
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
         """How far inputs and answers are from those of `reference` (default: as many days just before)."""
-        days, known = self.window(window, as_of), as_of or self.as_of
-        before = Window(days.start - (days.end - days.start), days.start) if reference is None else reference
-        earlier = self.window(before, as_of)
-        return drift_query.drift(
-            self.workspace, days, earlier, known, columns=columns, distances=distances, slice_name=slice_name
+        days, known = self._asked(window, as_of)
+        earlier, kinds = self.reference(days, reference, as_of), list(distances)
+        for kind in kinds:
+            DISTANCES.get(kind)
+        found = drift_query.drift(
+            self.workspace, days, earlier, known, columns=columns, distances=kinds, slice_name=slice_name
         )
+        self._filled(found, "n_reference", earlier, known)
+        return self._filled(found, "n_current", days, known)
+
+    def reference(self, window: Window, reference: Window | str | None = None, as_of: datetime | None = None) -> Window:
+        """What `drift` compares a window with: by default as many days just before."""
+        before = Window(window.start - (window.end - window.start), window.start)
+        return before if reference is None else self.window(reference, as_of)
 
     def score(
         self,
@@ -168,7 +209,7 @@ class Application:
         progress: back_score.Progress | None = None,
     ) -> Outcome:
         """Let a registered version answer every logged row of the window, so that it can be compared there."""
-        days, known = self.window(window, as_of), as_of or self.as_of
+        days, known = self._asked(window, as_of)
         return back_score.back_score(self.workspace, version, days, known, progress)
 
     def build(
@@ -179,5 +220,5 @@ class Application:
         progress: cells.Progress | None = None,
     ) -> Outcome:
         """Build the cells of a window that are missing or out of date, so that reading it costs no scan."""
-        days, known = self.window(window, as_of), as_of or self.as_of
+        days, known = self._asked(window, as_of)
         return cells.build(self.workspace, cells.survey(self.workspace, days, known), known, progress=progress)

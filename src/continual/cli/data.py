@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from continual.cli.deployment import deployment
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, OneApp, Reason, examples, now
+from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, OneApp, Reason, examples
 from continual.cli.output import print_json, print_table, say
+from continual.core.window import floor_day
 from continual.flows.workspace import Outcome
 
+if TYPE_CHECKING:
+    from continual.stores.log_erase import Erased
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")]
 commands = typer.Typer(no_args_is_help=True, help="Erase rows, and see what was erased.", rich_markup_mode="markdown")
 
 
@@ -23,7 +29,7 @@ def register(app: typer.Typer) -> None:
 @commands.command(
     epilog=examples(
         "continual data erase flights --key 2013-07-01-UA-123 --reason 'request 17'",
-        "continual data erase flights --keys forget.txt --reason 'request 18'",
+        "continual data erase flights --keys forget.txt --reason 'request 18' --dry-run",
     )
 )
 def erase(
@@ -33,45 +39,61 @@ def erase(
     file: Annotated[
         Path | None, typer.Option("--keys", help="File with a record key a line.", exists=True, dir_okay=False)
     ] = None,
+    dry_run: DryRun = False,
     as_of: AsOf = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete every trace of these records: predictions, labels, scores, quarantine, datasets, and the snapshots that
-    still reach them.
+    """Delete every trace of these records for good: predictions, labels, scores, quarantine, datasets and snapshots.
 
     Cells of their days are rebuilt without them. Evaluations made before stay as they were and are marked by the table
     `erasure`. What a model learnt from the rows stays in the model: retrain. The keys are written down nowhere.
+    Delivered files and backups are out of reach.
     """
     from continual.flows.erase import erase as forget
+    from continual.flows.knowledge import newest
 
     wanted = [*(keys or []), *(file.read_text(encoding="utf-8").split("\n") if file else [])]
     wanted = [key for key in wanted if key]
     if not wanted:
         raise typer.BadParameter("name at least one record: --key KEY or --keys FILE")
-    _say(forget(deployment(home, configs).act(app), wanted, reason, as_of or now()), as_json)
+    ws = deployment(home, configs).act(app)
+    if dry_run:
+        _foretell(ws.log.erasure.find(wanted), ws.datasets.holding(wanted), as_json)
+    else:
+        _say(forget(ws, wanted, reason, as_of or newest(ws)), as_json)
 
 
 @commands.command(epilog=examples("continual data expire flights --older-than 400 --reason 'retention'"))
 def expire(
     reason: Reason,
-    older_than: Annotated[int, typer.Option("--older-than", min=1, help="Days before the instant of knowledge.")],
+    older_than: Annotated[
+        int, typer.Option("--older-than", min=1, help="Days before the newest instant of knowledge.")
+    ],
     app: OneApp = None,
+    dry_run: DryRun = False,
     as_of: AsOf = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete whole days of rows that are older than this. Their cells stay: windows of the past can still be asked for
-    the slices of that time.
+    """Delete whole days of rows that are older than this, for good. Their cells stay: windows of the past can still be
+    asked for the slices of that time.
 
-    `store.keep_rows` in the policy does it every week by itself.
+    The age counts back from the newest batch or decision (or --as-of), not from today, so that history that is played
+    back does not vanish at once. `store.keep_rows` in the policy does it every week by itself.
     """
     from continual.flows.erase import expire as drop
+    from continual.flows.knowledge import newest
 
-    known = as_of or now()
-    _say(drop(deployment(home, configs).act(app), known - timedelta(days=older_than), reason, known), as_json)
+    ws = deployment(home, configs).act(app)
+    known = as_of or newest(ws)
+    before = known - timedelta(days=older_than)
+    if dry_run:
+        _foretell(ws.log.erasure.find_before(floor_day(before)), (), as_json)
+    else:
+        _say(drop(ws, before, reason, known), as_json)
 
 
 @commands.command("list", epilog=examples("continual data list flights"))
@@ -82,7 +104,7 @@ def list_erasures(
     from continual.stores.erasure import ErasureStore
 
     rows = [
-        {"application": ws.app, **vars(found)}
+        {"application": ws.app, **vars(found), "day": found.day.isoformat()}
         for ws, _ in deployment(home, configs).each(app)
         for found in ErasureStore(ws.db, ws.app).read()
     ]
@@ -93,6 +115,17 @@ def list_erasures(
         print_table(columns, [[row[name] for name in columns] for row in rows])
     else:
         say("nothing was erased")
+
+
+def _foretell(found: Erased, datasets: Collection[str], as_json: bool) -> None:
+    days = {day.isoformat(): n for day, n in found.days.items()}
+    shown = ", ".join(f"{n:,} {stream}" for stream, n in found.rows.items() if n) or "no logged row"
+    more = f", {len(datasets)} datasets would no longer be reproducible" if datasets else ""
+    reason = f"would delete {shown} on {len(days)} days{more}"
+    if as_json:
+        print_json({"rows": found.rows, "days": days, "datasets": sorted(datasets), "reason": reason})
+    else:
+        say(reason)
 
 
 def _say(outcome: Outcome, as_json: bool) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from continual.cli.deployment import deployment
 from continual.cli.options import HOME, ConfigsOption, HomeOption, examples
 from continual.cli.output import say
+from continual.errors import ContinualError
+
+if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
+
+    from continual.exporter.server import App
 
 
 def register(app: typer.Typer) -> None:
@@ -30,10 +38,31 @@ def exporter(
 
     Scrape http://HOST:PORT/metrics. It reads the evaluation store only: it works while Airflow and MLflow are down.
     """
-    from continual.exporter import serve
+    from continual.exporter import make_app
 
     here = deployment(home, configs)
     here.check_exists()
     names = here.applications(apps or [])
-    say(f"http://{host}:{port}/metrics serves {', '.join(names)}; Ctrl-C ends it", "green")
-    serve(here.settings.database_url, names, port, host)
+    with _listening(make_app(here.settings.database_url, names), port, host) as running:
+        say(f"http://{host}:{running.server_port}/metrics serves {', '.join(names)}; Ctrl-C ends it", "green")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            running.serve_forever()
+
+
+def _listening(app: App, port: int, host: str) -> WSGIServer:
+    """
+    Raises
+    ------
+    ContinualError: the address is taken, or not of this machine.
+    """
+    from continual.exporter import server
+
+    try:
+        return server(app, port, host)
+    except OSError as error:
+        raise ContinualError(
+            "The address must be free and of this machine.",
+            f"{host}:{port}: {error.strerror or error}.",
+            "name another with --port (0 = any free one) or --host.",
+        ) from error

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.output import console, say
 from continual.cli.store_options import (
     AppArgument,
     MetricsOption,
     PlotOption,
     SlicesOption,
     WindowOption,
+    fitted,
     heading,
+    natural_width,
+    one_metric,
     open_application,
     save,
     show,
@@ -21,7 +27,11 @@ from continual.cli.store_options import (
 )
 
 if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
     import pandas as pd
+    from rich.table import Table
 
     from continual.api import Application
 
@@ -64,46 +74,62 @@ def metrics(
     where that is wider. As-of: what was known at an instant, whatever came in since.
     """
     found = open_application(home, configs, app)
+    if daily and plot is not None:
+        one_metric(found.workspace.policy, metric_names, "a picture over time")
     if daily:
         frame = found.daily(window, version, slices=slice_names or ["overall"], metrics=metric_names, as_of=as_of)
     else:
         frame = found.metrics(window, [version], slices=slice_names, metrics=metric_names, as_of=as_of)
+    if plot is not None:
+        _draw(found, frame, daily, plot)
     if as_json:
         show_frame(frame)
         return
     _print(found, frame, f"{heading(found, window, as_of)}, version {version}", daily)
-    if plot is not None:
-        _draw(found, frame, daily, plot)
 
 
 def _print(found: Application, frame: pd.DataFrame, title: str, daily: bool) -> None:
     from continual.plots import terminal
 
     if daily:
-        show(title, terminal.metric_over_time(frame))
-        return
-    share = frame.loc[frame["slice"] == "overall", "coverage"].dropna().max()
-    covered = f"; {share:.0%} of the rows labelled" if share >= 0 else ""
-    show(f"{title}{covered}", terminal.slice_heatmap(frame, _lower(found)))
+        show(title, fitted(lambda width: terminal.metric_over_time(frame, width), 40))
+    else:
+        share = frame.loc[frame["slice"] == "overall", "coverage"].dropna().max()
+        covered = f"; {share:.0%} of the rows labelled" if share >= 0 else ""
+        table = terminal.slice_heatmap(frame, _lower(found))
+        if natural_width(table) > console().width:
+            table = terminal.slice_heatmap(frame.assign(low=math.nan, high=math.nan), _lower(found))
+            covered += "; no room for intervals, widen the terminal"
+        show(f"{title}{covered}", table)
+    _tell_erased(frame)
+
+
+def _tell_erased(frame: pd.DataFrame) -> None:
+    """By day, or the same number in every row of a window."""
+    gone = frame.groupby("day")["erased"].max().sum() if "day" in frame else frame["erased"].max()
+    if gone:
+        say(f"{gone:,} rows of this window were erased or expired and are not in it: `continual data list`", "yellow")
 
 
 def _lower(found: Application) -> list[str]:
     return [metric.name for metric in found.workspace.policy.metrics if not metric.higher_is_better]
 
 
-def _draw(found: Application, frame: pd.DataFrame, daily: bool, plot: PlotOption) -> None:
+def _draw(found: Application, frame: pd.DataFrame, daily: bool, plot: Path) -> None:
     from continual.plots.metric_over_time import metric_over_time
     from continual.plots.slice_heatmap import slice_heatmap
 
-    if plot is None:
-        return
-    if not daily:
+    if daily:
+        save(metric_over_time(frame, _reigns(found, frame["day"].min(), frame["day"].max())), plot)
+    else:
         save(slice_heatmap(frame, _lower(found)), plot)
-        return
-    if frame["metric"].nunique() > 1:
-        raise typer.BadParameter("a picture over time shows one metric: add --metric")
-    reigns = {reign.as_of.date(): f"version {reign.version}" for reign in found.workspace.champions.read()}
-    save(metric_over_time(frame, reigns), plot)
+
+
+def _reigns(found: Application, first: date, last: date) -> dict[date, str]:
+    """Who was champion on the first day, and who came after; those of other days would stretch the picture."""
+    all_of = [(reign.as_of.date(), f"version {reign.version}") for reign in found.workspace.champions.read()]
+    before = [(first, name) for day, name in all_of if day <= first][-1:]
+    return dict([*before, *((day, name) for day, name in all_of if first < day <= last)])
 
 
 def compare(
@@ -124,18 +150,23 @@ def compare(
     Both must have answered every row: `continual score` lets a version answer rows that it did not serve. The rows may
     be ones a version was trained on: what decides about a promotion is the gate, which leaves those out.
     """
-    from continual.plots import terminal
     from continual.plots.forest import forest
 
     found = open_application(home, configs, app)
+    if plot is not None:
+        one_metric(found.workspace.policy, metric_names, "a picture")
     frame = found.compare(candidate, champion, window, slices=slice_names, metrics=metric_names, as_of=as_of)
+    if plot is not None:
+        save(forest(frame), plot)
     if as_json:
         show_frame(frame)
         return
-    title = f"{heading(found, window, as_of)}: version {candidate} minus version {champion}"
+    title = f"{heading(found, window, as_of)}: version {candidate} against version {champion}"
     for name, rows in frame.groupby("metric", sort=False):
-        show(f"{title}, {name}", terminal.forest(rows))
-    if plot is not None:
-        if frame["metric"].nunique() > 1:
-            raise typer.BadParameter("a picture shows one metric: add --metric")
-        save(forest(frame), plot)
+        show(f"{title}, {name}", fitted(partial(_forest, rows), 41))
+
+
+def _forest(rows: pd.DataFrame, width: int) -> Table:
+    from continual.plots import terminal
+
+    return terminal.forest(rows, width=width)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from continual.cli.options import HOME, AppOption, AsOf, ConfigsOption, HomeOption, JsonOption, examples
-from continual.cli.output import print_json, print_table, say
-from continual.cli.store_options import WindowOption, heading, open_application
+from continual.cli.output import print_json, say
+from continual.cli.store_options import WindowOption, heading, open_application, show_table
 
 if TYPE_CHECKING:
     from continual.core.discovery import WeakSlice
@@ -33,13 +33,15 @@ def list_slices(
 ) -> None:
     """List every slice of a window: its predicate, tier, parent, rows and labels."""
     found = open_application(home, configs, app)
-    rows = found.slices(window, as_of).to_dict("records")
+    frame = found.slices(window, as_of)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     if as_json:
         print_json(rows)
         return
     say(heading(found, window, as_of), "bold")
     columns = ("slice", "n", "n_labelled", "tier", "parent", "predicate")
-    print_table(("slice", "rows", "labelled", "tier", "parent", "rows where"), [[r[c] for c in columns] for r in rows])
+    header = ("slice", "rows", "labelled", "tier", "parent", "rows where")
+    show_table(header, [[row[name] for name in columns] for row in rows], ["parent", "tier"])
 
 
 @commands.command(
@@ -48,7 +50,7 @@ def list_slices(
 def discover(
     app: AppOption = None,
     window: WindowOption = "56d",
-    literals: Annotated[int, typer.Option("--literals", min=1, max=3, help="Conditions a slice may combine.")] = 2,
+    literals: Annotated[int, typer.Option("--literals", min=1, max=3, help="Columns a slice may combine.")] = 2,
     min_rows: Annotated[
         int, typer.Option("--min-rows", min=30, help="Labelled rows a slice must have in the earlier half.")
     ] = 100,
@@ -65,9 +67,11 @@ def discover(
     found = open_application(home, configs, app)
     weak = found.discover(window, literals=literals, min_rows=min_rows, as_of=as_of)
     if as_json:
-        print_json([vars(item) for item in weak])
+        print_json([{**vars(item), "name": item.name, "yaml": item.yaml} for item in weak])
         return
-    say(f"{heading(found, window, as_of)}: {len([w for w in weak if w.confirmed])} of {len(weak)} confirmed", "bold")
+    confirmed = sum(item.confirmed for item in weak)
+    found_what = f"{confirmed} of {len(weak)} confirmed" if weak else "no slice is worse beyond chance"
+    say(f"{heading(found, window, as_of)}: {found_what}", "bold")
     for item in weak:
         _tell(item)
 

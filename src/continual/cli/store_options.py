@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from continual.cli.deployment import deployment
-from continual.cli.output import console, print_json, say
+from continual.cli.output import console, print_json, print_table, say, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     import pandas as pd
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from continual.api import Application
+    from continual.policy.models import Policy
 
 AppArgument = Annotated[
     str | None, typer.Argument(metavar="[APP]", help="Application; needed when there are several.", show_default=False)
@@ -25,7 +27,10 @@ AppArgument = Annotated[
 WindowOption = Annotated[
     str,
     typer.Option(
-        "--window", "-w", help="`28d` = the last 28 matured days, or `2013-07-01..2013-08-01` (the end is excluded)."
+        "--window",
+        "-w",
+        help="`28d` = the last 28 UTC days whose labels had time to come, or `2013-07-01..2013-08-01` (the end is "
+        "excluded).",
     ),
 ]
 SlicesOption = Annotated[
@@ -34,10 +39,28 @@ SlicesOption = Annotated[
 MetricsOption = Annotated[
     list[str] | None, typer.Option("--metric", "-m", help="Only this metric; may be repeated.", show_default=False)
 ]
+#: Characters that words need at least so that they can be read in several lines.
+FOLDED = 32
+#: Characters of a line or bar that still says something.
+LEAST = 8
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def _picture(path: Path | None) -> Path | None:
+    """Said before anything is read, not after."""
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"the name must end in {', '.join(PICTURES)}; got {path.name!r}")
+    return path
+
+
 PlotOption = Annotated[
     Path | None,
     typer.Option(
-        "--plot", help="Draw it into this file (.png, .svg, .pdf) as well.", show_default=False, dir_okay=False
+        "--plot",
+        help="Draw it into this file (.png, .svg, .pdf) as well.",
+        show_default=False,
+        dir_okay=False,
+        callback=_picture,
     ),
 ]
 
@@ -58,24 +81,67 @@ def heading(found: Application, window: str, as_of: datetime | None) -> str:
 
 def show_frame(frame: pd.DataFrame) -> None:
     """JSON: one object a row; NaN, which JSON does not have, is null."""
+    frame = frame.assign(day=frame["day"].map(str)) if "day" in frame else frame
     print_json(frame.astype(object).where(frame.notna(), None).to_dict("records"))
 
 
 def show(title: str, *tables: RenderableType) -> None:
+    """A table that is wider than the terminal is folded by it: a number that is cut off would be a wrong number."""
     say(title, "bold")
     for table in tables:
-        console().print(table)
+        out = console()
+        out.width = max(out.width, natural_width(table))
+        out.print(table)
 
 
-def save(figure: Figure, path: Path) -> None:
+def fitted(make: Callable[[int], RenderableType], width: int) -> RenderableType:
+    """A table whose lines or bars have `width` characters, or as many as the terminal has room for, at least LEAST."""
+    table = make(width)
+    while width > LEAST and (over := natural_width(table) - console().width) > 0:
+        width = max(LEAST, width - over)  # lines shorter than `width` give way only later
+        table = make(width)
+    return table
+
+
+def natural_width(table: RenderableType) -> int:
+    from rich.console import Console
+
+    wide = Console(width=1_000)
+    return wide.measure(table).maximum
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], needless: Sequence[str] = ()) -> None:
+    """needless: columns to leave out, the first one first, while the table is wider than the terminal; a last column
+    of words may take several lines."""
+    left_out: list[str] = []
+    for name in needless:
+        if _width(columns, rows) <= console().width:
+            break
+        at = list(columns).index(name)
+        columns, rows = [*columns[:at], *columns[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in rows]
+        left_out.append(name)
+    print_table(columns, rows)
+    if left_out:
+        say(f"no room for: {', '.join(left_out)}; widen the terminal, or --json", "dim")
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    each = zip(*([list(columns), *[[shown(value) for value in row] for row in rows]]), strict=True)
+    return sum(min(max(map(len, cells)), FOLDED) + 3 for cells in each)
+
+
+def one_metric(policy: Policy, names: Sequence[str] | None, what: str) -> None:
     """
     Raises
     ------
-    typer.BadParameter: no such picture format.
+    typer.BadParameter: several metrics, of which a picture shows one.
     """
-    kinds: dict[str, Any] = figure.canvas.get_supported_filetypes()
-    if path.suffix.lstrip(".") not in kinds:
-        raise typer.BadParameter(f"--plot must end in one of .{', .'.join(sorted(kinds))}; got {path.name!r}")
+    if len(names or policy.metrics) > 1:
+        known = ", ".join(metric.name for metric in policy.metrics)
+        raise typer.BadParameter(f"{what} shows one metric: add --metric and one of {known}")
+
+
+def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150, bbox_inches="tight")
-    say(f"drawn into {path}", "green")
+    say(f"drawn into {path}", "green", stderr=True)

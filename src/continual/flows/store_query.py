@@ -152,7 +152,7 @@ def kept(names: Sequence[str], values: Sequence[Any], wanted: Iterable[str] | No
         raise ContinualError(
             "A slice must be one of the window's.",
             f"{', '.join(unknown)}; there are {', '.join(list(by_name)[:10])} and {max(0, len(by_name) - 10)} more.",
-            "look at `continual slices`, or add the slice to the policy.",
+            "look at `continual slices list`, or add the slice to the policy.",
         )
     return [(name, by_name[name]) for name in wanted]
 
@@ -186,8 +186,12 @@ def _check_versions(versions: Sequence[str], found: dict[str, Cells], window: Wi
         raise ContinualError(
             "There must be rows with answers of a version to measure it.",
             f"none of {', '.join(absent)} in {window}.",
-            "look at other days, or let the version score the logged rows: `continual score`.",
+            f"look at other days, or let it answer the logged rows: `continual score {absent[0]} --window {_text(window)}`.",
         )
+
+
+def _text(window: Window) -> str:
+    return f"{window.start:%Y-%m-%d}..{window.end:%Y-%m-%d}"
 
 
 def _check_complete(ws: Workspace, found: dict[str, Cells], window: Window) -> None:
@@ -199,5 +203,5 @@ def _check_complete(ws: Workspace, found: dict[str, Cells], window: Window) -> N
         raise ContinualError(
             "Two versions are compared on identical rows.",
             f"labelled rows in {window} with an answer: {shown}.",
-            f"run `continual score {ws.app}` for the version with fewer, then compare again.",
+            f"run `continual score VERSION --app {ws.app} --window {_text(window)}` for the one with fewer, then compare.",
         )
