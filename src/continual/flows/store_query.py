@@ -186,7 +186,7 @@ def _check_versions(versions: Sequence[str], found: dict[str, Cells], window: Wi
         raise ContinualError(
             "There must be rows with answers of a version to measure it.",
             f"none of {', '.join(absent)} in {window}.",
-            f"look at other days, or let it answer the logged rows: `continual score {absent[0]} --window {_text(window)}`.",
+            f"look at other days, or run `continual score {absent[0]} --window {_text(window)}`: it then answers these rows.",
         )
 
 
@@ -203,5 +203,5 @@ def _check_complete(ws: Workspace, found: dict[str, Cells], window: Window) -> N
         raise ContinualError(
             "Two versions are compared on identical rows.",
             f"labelled rows in {window} with an answer: {shown}.",
-            f"run `continual score VERSION --app {ws.app} --window {_text(window)}` for the one with fewer, then compare.",
+            f"run `continual score VERSION --app {ws.app} --window {_text(window)}` for the one with fewer.",
         )
