@@ -7,6 +7,7 @@ import pytest
 
 from continual.core.stats.jump_counts import category_counts, number_counts
 from continual.detectors.base import DETECTORS, ColumnDays, DayTables
+from continual.detectors.jump import SHARED
 
 DAYS, ROWS, SLICE = 42, 600, 0.2
 JUMP = DETECTORS.get("jump")
@@ -138,7 +139,9 @@ def test_too_short_a_history_is_said():
 def test_levels_share_one_budget():
     detector = JUMP()
     at_once, again = detector.levels(1000)
-    assert 365 * 1000 * (3 * at_once + 4 * again**2) == pytest.approx(detector.alpha)
+    together = again ** (2 / (1 + SHARED))  # two days are measured against one expectation
+    assert again < (detector.alpha / 2 / 365 / 1000 / 4) ** 0.5
+    assert 365 * 1000 * (3 * at_once + 4 * together) == pytest.approx(detector.alpha)
 
 
 def test_the_same_counts_give_the_same_reading():

@@ -7,7 +7,7 @@ import pytest
 
 from continual.core.alarm import PairedStream
 from continual.core.canonical import canonical_json
-from continual.core.stats.eprocess import log_factor, probation, shiryaev_roberts
+from continual.core.stats.eprocess import log_factor, shiryaev_roberts
 from continual.errors import ContinualError
 from continual.monitors.base import MONITORS
 
@@ -133,7 +133,7 @@ def test_alpha_is_shared_out_and_never_exceeded():
 
 def test_plain_settings_give_the_published_detector():
     days = _right_wrong(np.random.default_rng(6), 80, 30, excess=0.01)
-    reading = _read(_stream(days), trivial=0, day_correlation=0, min_days=1, probation_share=0)
+    reading = _read(_stream(days), trivial=0, day_correlation=0, min_days=1)
     expected = shiryaev_roberts([log_factor(day) for day in days])[-1]
     assert np.log(reading.readings[0].evidence) == pytest.approx(expected)
 
@@ -189,33 +189,7 @@ def test_schema_documents_every_parameter():
     assert all(field.get("description") for field in schema["properties"].values())
 
 
-def test_probation_spends_a_share_of_the_same_budget():
-    usual, early = MONITOR(probation_days=3, probation_share=0.4).starts()
-    assert usual[0] * 365 + sum(early) == pytest.approx(365)
-    assert (len(early), early[-1]) == (4, 0)
-    assert MONITOR(probation_share=0).starts() == ([1.0], [0.0, 0.0])
-
-
-def test_in_probation_the_evidence_is_the_product_of_bets_and_needs_less():
-    days = _right_wrong(np.random.default_rng(8), 80, 30, excess=0.01)
-    plain = {"trivial": 0, "day_correlation": 0, "min_days": 1}
-    factors = [log_factor(day) for day in days]
-    mixed = 0.75 * np.exp(shiryaev_roberts(factors)[-1]) + 0.25 * 365 * np.exp(probation(factors)[-1])
-    assert _read(_stream(days), **plain).readings[0].evidence == pytest.approx(mixed)
-
-
-def test_a_fault_from_the_promotion_on_is_found_earlier_in_probation():
-    rng, waits = np.random.default_rng(9), {0.0: [], 0.25: []}
-    for _ in range(12):
-        days = _right_wrong(rng, 200, 60, excess=0.04)
-        for share, found in waits.items():
-            found.append(date.fromisoformat(_read(_stream(days), probation_share=share).readings[0].alarmed_on))
-    assert all(late >= early for late, early in zip(waits[0.0], waits[0.25], strict=True))
-    saved = [(late - early).days for late, early in zip(waits[0.0], waits[0.25], strict=True)]
-    assert np.mean(saved) >= 0.4
-
-
-def test_s47_one_wild_first_day_does_not_alarm_in_probation_either():
+def test_s47_one_wild_first_day_does_not_alarm_either():
     days = _right_wrong(np.random.default_rng(10), 50, 60)
     days[0] = np.ones(5000)
-    assert _read(_stream(days), probation_share=0.9).alarms == ()
+    assert _read(_stream(days)).alarms == ()

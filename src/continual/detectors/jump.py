@@ -21,6 +21,8 @@ Bools = npt.NDArray[np.bool_]
 WINDOWS = (1, 3, 7)
 #: 'Two of five and the latest': a jump too small to act on alone.
 RECENT, AGAIN = 5, 2
+#: Correlation of two days' sizes: both are measured against one expectation, which is itself uncertain.
+SHARED = 0.2
 #: A jump is larger by this than the widest swing of any reference day: what is wild by nature is no fault.
 WIDER = 1.5
 #: Less than this share of the largest effect of the same column on the same days is that one's echo.
@@ -83,10 +85,11 @@ class JumpDetector(Detector):
         return FaultReading(tuple(faults), _reason(faults, len(columns), tables), tables.days[first:], looks)
 
     def levels(self, looks: int) -> tuple[float, float]:
-        """Chance of exceeding, per share and day: at once, and of a jump that must come again."""
+        """Chance of exceeding, per share and day: at once, and of a jump that must come again. Two normal values with
+        correlation r exceed z together about as often as one exceeds z sqrt(2 / (1 + r)) (Savage 1962)."""
         share = self.alpha / 2 / (self.horizon_days * looks)
         pairs = RECENT - 1
-        return share / len(WINDOWS), float(np.sqrt(share / pairs))
+        return share / len(WINDOWS), float((share / pairs) ** ((1 + SHARED) / 2))
 
     def _column(self, tables: DayTables, column: ColumnDays, first: int, looks: int) -> list[DataFault]:
         """State of one column's walk: which days were weak, which are faulty, per slice."""
@@ -124,7 +127,12 @@ class JumpDetector(Detector):
         start = max(end - self.reference_days, 0)
         weights = np.broadcast_to(clean[start:end, ..., None], column.counts[start:end].shape).astype(float)
         past = reference(
-            column.counts[start:end], column.totals[start:end], weekday[start:end], weights, kinds(column.parts)
+            column.counts[start:end],
+            column.totals[start:end],
+            weekday[start:end],
+            weights,
+            kinds(column.parts),
+            day - end + 1,
         )
         at_once, weak_level = self.levels(looks)
         outside = np.array([part == OUTSIDE for part in column.parts])

@@ -13,6 +13,7 @@ from continual.core.window import Window, floor_day
 from continual.detectors.base import ColumnDays, DayTables, FaultReading
 from continual.flows.logged import prediction_rows
 from continual.flows.workspace import Workspace
+from continual.policy.models import Policy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,13 +28,13 @@ def read_inputs(ws: Workspace, slices: list[Slice], champion: str, as_of: dateti
     end = floor_day(as_of)
     start = end - timedelta(days=ws.policy.detector.history_days)
     frame = prediction_rows(ws, Window(start, end), as_of)
-    tables = day_tables(ws, frame.reset_index(drop=True), slices, champion)
+    tables = day_tables(ws.policy, frame.reset_index(drop=True), slices, champion)
     if tables is None:
         return FaultReading((), "inputs not looked at: no row is logged yet")
     return ws.policy.detector.read(tables)
 
 
-def day_tables(ws: Workspace, frame: pd.DataFrame, slices: list[Slice], champion: str) -> DayTables | None:
+def day_tables(policy: Policy, frame: pd.DataFrame, slices: list[Slice], champion: str) -> DayTables | None:
     """Counts of the complete days of `frame` (rows of predictions); None without rows. Days without rows are absent."""
     if frame.empty:
         return None
@@ -41,11 +42,11 @@ def day_tables(ws: Workspace, frame: pd.DataFrame, slices: list[Slice], champion
     names, day = np.unique(number, return_inverse=True)
     if len(names) > 1 and (day == len(names) - 1).sum() < COMPLETE * np.median(np.bincount(day)):
         frame = frame[day < len(names) - 1].reset_index(drop=True)
-        return day_tables(ws, frame, slices, champion)
+        return day_tables(policy, frame, slices, champion)
     inside = masks(slices, frame)
     mask = np.array([inside[s.name] for s in slices])
-    where = _Days(day, len(names), mask, day < min(ws.policy.detector.history_days // 2, len(names)))
-    columns = [_input(ws, frame, name, where) for name in ws.policy.columns if name in frame]
+    where = _Days(day, len(names), mask, day < min(policy.detector.history_days // 2, len(names)))
+    columns = [_input(policy, frame, name, where) for name in policy.columns if name in frame]
     own = (frame["model_version"] == champion).to_numpy(dtype=bool)
     return DayTables(
         days=tuple(str(np.datetime64(int(n), "D")) for n in names),
@@ -63,8 +64,8 @@ class _Days:
         self.day, self.days, self.masks, self.before = day, days, inside, before
 
 
-def _input(ws: Workspace, frame: pd.DataFrame, name: str, where: _Days) -> ColumnDays:
-    numeric = name in ws.policy.features.numeric or name in ws.policy.features.extra
+def _input(policy: Policy, frame: pd.DataFrame, name: str, where: _Days) -> ColumnDays:
+    numeric = name in policy.features.numeric or name in policy.features.extra
     count: Any = number_counts if numeric else category_counts
     if numeric:
         values = frame[name].to_numpy(dtype=float, na_value=np.nan)

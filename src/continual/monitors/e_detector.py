@@ -23,10 +23,6 @@ Floats = npt.NDArray[np.float64]
 _LOG_MAX = 690.0
 
 
-#: In probation so many days more are needed: how much the rows of a day move together is not known yet.
-UNKNOWN_DAYS = 2
-
-
 class _State(NamedTuple):
     """Log evidence on day `last` (an index, -1 without days), and of an alarm the likeliest first day `first`."""
 
@@ -45,12 +41,10 @@ class EDetector(Monitor):
     `overall_share` to overall, the rest over the slices, of which critical slices get `critical_share` as a group.
 
     Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
-    `day_correlation`, and one wild day cannot alarm alone because of `min_days`. A promotion is the likeliest moment
-    for a fault: `probation_share` of the budget goes to faults that begin in the first `probation_days`, whose
-    evidence E = mean over bets of the product then needs 1/(probation_share alpha_k) only. `trivial`,
-    `day_correlation`, `probation_share` = 0 and `min_days` = 1 give the plain detector, for rows known to be
-    independent. Feed matured rows only: a label delay that depends on the outcome makes any stream alarm. Source:
-    Shin, Ramdas & Rinaldo 2023, "E-detectors" (weighted starts).
+    `day_correlation`, and one wild day cannot alarm alone because of `min_days`. `trivial`, `day_correlation` = 0 and
+    `min_days` = 1 give the plain detector, for rows known to be independent. There is no harder look just after a
+    promotion: a share of the budget kept for it saved no day in simulation. Feed matured rows only: a label delay that
+    depends on the outcome makes any stream alarm. Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
     """
 
     kind: Literal["e_detector"] = Field(
@@ -81,10 +75,6 @@ class EDetector(Monitor):
     min_days: int = Field(
         3, ge=1, description="No single day gives more than this fraction (1/min_days, in logs) of the evidence needed."
     )
-    probation_days: int = Field(1, ge=1, description="A fault that begins in these first days is looked for harder.")
-    probation_share: float = Field(
-        0.25, ge=0, lt=1, description="Share of every slice's part of `alpha` for such faults; 0 = none."
-    )
     min_labels: int = Field(30, ge=1, description="Paired labelled rows before which a slice cannot alarm.")
 
     def read(self, streams: Sequence[PairedStream]) -> MonitorReading:
@@ -108,12 +98,6 @@ class EDetector(Monitor):
         shares |= {name: budget * (1 - first) / len(others) for name in others}
         return {name: self.horizon_days / share for name, share in shares.items()}
 
-    def starts(self) -> tuple[list[float], list[float]]:
-        """Weights of a fault's first day, of any day and of the days of probation besides; the first days, then every
-        later one. Up to `horizon_days` they sum to `horizon_days`."""
-        first = min(self.probation_days, self.horizon_days)
-        return [1 - self.probation_share], [self.probation_share * self.horizon_days / first] * first + [0.0]
-
     def _read_one(self, stream: PairedStream, threshold: float) -> SliceReading:
         # A day without rows is no look: whether the caller lists empty days must not change the evidence.
         days = [(day, rows) for day, rows in zip(stream.days, stream.excess, strict=True) if len(rows)]
@@ -131,22 +115,12 @@ class EDetector(Monitor):
 
     def _first_crossing(self, days: list[Floats], log_threshold: float) -> _State:
         factors = self._log_factors(days, log_threshold)
-        path, seen = self._path(days, factors, log_threshold), 0
+        path, seen = shiryaev_roberts(factors), 0
         for index, rows in enumerate(days):
             seen += len(rows)
             if seen >= self.min_labels and path[index] >= log_threshold:
                 return _State(path[index], True, likeliest_start(factors[: index + 1]), index)
         return _State(path[-1] if path else -math.inf, False, 0, len(days) - 1)
-
-    def _path(self, days: list[Floats], factors: list[Floats], log_threshold: float) -> list[float]:
-        """Log evidence after each day. What probation still needs is less, and so is what a day of it may give."""
-        usual, early = self.starts()
-        path = shiryaev_roberts(factors, usual)
-        if not self.probation_share:
-            return path
-        needed = max(log_threshold - math.log(max(early)), 0.0)
-        limited = self._log_factors(days, needed * self.min_days / (self.min_days + UNKNOWN_DAYS))
-        return [float(np.logaddexp(a, b)) for a, b in zip(path, shiryaev_roberts(limited, early), strict=True)]
 
     def _log_factors(self, days: list[Floats], log_threshold: float) -> list[Floats]:
         effects = design_effects(days, self.day_correlation)

@@ -48,27 +48,12 @@ def log_mean(logs: Floats) -> float:
     return float(np.logaddexp.reduce(logs) - np.log(len(logs)))
 
 
-def shiryaev_roberts(log_factors: Sequence[Floats], starts: Sequence[float] = ()) -> list[float]:
-    """log M_t after each day, M_t(lambda) = (M_{t-1}(lambda) + w_t) L_t(lambda), averaged over lambda.
-
-    starts: weights w_t >= 0 of the first days, the last one of all later days; () = 1 each day. While the sum of the
-    weights up to day H is at most H, P(M reaches H/alpha within H looks) <= alpha still holds: M_t plus the weights
-    still to come is a nonnegative supermartingale.
-    """
+def shiryaev_roberts(log_factors: Sequence[Floats]) -> list[float]:
+    """log M_t after each day, M_t(lambda) = (M_{t-1}(lambda) + 1) L_t(lambda), averaged over lambda; with H looks an
+    alarm is M >= H/alpha."""
     state, path = np.full(len(LAMBDAS), -np.inf), []
-    with np.errstate(divide="ignore"):
-        logs = np.log(starts) if len(starts) else np.zeros(1)
-    for number, factor in enumerate(log_factors):
-        state = np.logaddexp(state, logs[min(number, len(logs) - 1)]) + factor
-        path.append(log_mean(state))
-    return path
-
-
-def probation(log_factors: Sequence[Floats]) -> list[float]:
-    """log E_t after each day, E_t = mean over lambda of the product of L up to t; act at E >= 1/alpha."""
-    state, path = np.zeros(len(LAMBDAS)), []
     for factor in log_factors:
-        state = state + factor
+        state = np.logaddexp(state, 0.0) + factor
         path.append(log_mean(state))
     return path
 

@@ -1,0 +1,34 @@
+"""The vectorised monitor of the benchmarks says what the real one says."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+simulate = importlib.import_module("simulate")
+counts = importlib.import_module("simulate_monitor")
+
+
+def _rows(worse: float, better: float, n: float) -> np.ndarray:
+    return np.repeat([1.0, -1.0, 0.0], [int(worse), int(better), int(n - worse - better)])
+
+
+@pytest.mark.parametrize("monitor", ["MONITOR", "PLAIN"])
+@pytest.mark.parametrize(("rows", "size", "since"), [(200, 0.06, 10), (40, 0.2, 0), (20, 0.2, 3), (300, 0.0, 0)])
+def test_counts_alarm_on_the_day_the_real_monitor_does(monitor, rows, size, since):
+    real = getattr(simulate, monitor)
+    found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), True, since)
+    overall, slice_ = counts.thresholds(real, 2)
+    of_slices, of_all = counts.alarms(found, real, slice_), counts.alarms(found.whole(), real, overall)
+    for run in range(4):
+        days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(40)] for s in range(2)]
+        whole = [np.concatenate(pair) for pair in zip(*days, strict=True)]
+        streams = [simulate.stream("overall", whole), *(simulate.stream(f"s{s}", days[s]) for s in range(2))]
+        expected = simulate.alarm_day(streams, real)
+        first = min(of_all[run].min(), of_slices[run].min())
+        assert (None if np.isinf(first) else int(first)) == expected
