@@ -229,6 +229,13 @@ def show(console: Console, world: World, scores: Scores, optimum: float) -> None
     console.print(table)
 
 
+def goals_of(path: Path) -> str:
+    """The section that `estimators_goals.py` wrote, kept."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    at = old.find("<!-- goals:")
+    return "\n" + old[at:] if at >= 0 else ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="windows per world")
@@ -248,7 +255,7 @@ def main() -> None:
             show(console, world, scores, float(np.mean(best)))
             text += report(world, scores, float(np.mean(best)))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(text, encoding="utf-8")
+    arguments.out.write_text(text + goals_of(arguments.out), encoding="utf-8")
     console.print(f"wrote {arguments.out.name}")
 
 

@@ -43,6 +43,8 @@ class Evidence:
     probability: chance in (0, 1] with which the row was to be labelled, of every row, chosen or not; None = not
     recorded. draws: set instead of `probability` for sequential designs. known_zero: rows whose statistic is 0
     whatever the label, such as those where two models agree; None = none. lowest, highest: range of the statistic.
+    variance: of the statistic by the model's own confidence, where that says more than the range; None = not known.
+    skewed: a few labels may carry the estimate; without a finite range its interval then follows its skewness.
 
     Raises
     ------
@@ -57,6 +59,8 @@ class Evidence:
     known_zero: Bools | None = None
     lowest: float = -math.inf
     highest: float = math.inf
+    variance: Floats | None = None
+    skewed: bool = False
 
     def __post_init__(self) -> None:
         arrays = {name: value for name, value in self._columns().items() if isinstance(value, np.ndarray)}

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from continual.core.stats.clustered import Spread
 from continual.core.stats.tails import quantile
+from continual.estimators._difference import Fit
+
+#: However few rows carry an estimate, its interval is not wider than with that many degrees of freedom.
+MIN_DF = 4.0
 
 
 def interval(
@@ -37,3 +43,31 @@ def interval(
 def _wilson(p: float, n: float, t: float) -> tuple[float, float]:
     middle, half = p + t * t / (2 * n), t * math.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
     return max(middle - half, 0.0) / (1 + t * t / n), min((middle + half) / (1 + t * t / n), 1.0)
+
+
+def shape(fit: Fit, *, window: bool) -> tuple[float, float]:
+    """Skewness of the estimate, and the degrees of freedom its variance is known with.
+
+    A few rows of small probability and large loss make an estimate skewed and its variance a guess: with 250 chosen
+    labels in a slice the symmetric interval of log-loss covered in 90%, that of AUC in 92% of 1,000 windows. Third
+    moment of a Poisson design; degrees of freedom 2 V^2 / Var(V) (Satterthwaite 1946).
+    """
+    shares, unsure = fit.shares, fit.unsure if window else np.ones(len(fit.shares))
+    square = unsure * shares**2
+    total, n = float(square.sum()), int(np.count_nonzero(square))
+    if total <= 0 or n < 2:
+        return 0.0, math.inf
+    third = float(np.sum(unsure * (2 * unsure - 1) * shares**3 if window else shares**3))
+    excess = float(np.sum(square**2)) - total**2 / n
+    return third / total**1.5, max(2 * total**2 / excess, MIN_DF) if excess > 0 else math.inf
+
+
+def skewed(value: float, spread: Spread, skew: float) -> tuple[float, float]:
+    """95% interval without a range, by Hall's monotone transformation of t (Hall 1992, "On the removal of skewness by
+    transformation", JRSS B 54:221)."""
+    s, t = min(max(skew, -1.0), 1.0), quantile(0.975, spread.df)
+
+    def back(z: float) -> float:
+        return z if abs(s) < 1e-6 else 3 / s * (float(np.cbrt(1 + s * (z - s / 6))) - 1)
+
+    return value - spread.se * back(t), value - spread.se * back(-t)

@@ -22,6 +22,7 @@ class Aipw(Estimator):
     """
 
     kind: Literal["aipw"] = Field("aipw", description="Model's expected loss, corrected by weighted labels.")
+    weighs: ClassVar[bool] = True
     label: ClassVar[str] = "AIPW"
     needs_surrogate: ClassVar[bool] = True
     normalise: Literal["weights", "rows"] = Field(

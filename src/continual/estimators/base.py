@@ -18,7 +18,7 @@ from continual.core.stats.tails import quantile
 from continual.estimators._difference import Fit
 from continual.estimators._evidence import Bools, Draws, Evidence, Floats, Ints
 from continual.estimators._flaws import answered, label_flaw, surrogate_flaw
-from continual.estimators._interval import interval
+from continual.estimators._interval import interval, shape, skewed
 
 __all__ = ["ESTIMATORS", "Bools", "Draws", "Estimator", "Evidence", "Fit", "Floats", "Ints"]
 ESTIMATORS = Family("estimator", "continual.estimators")
@@ -49,6 +49,8 @@ class Estimator(Strategy):
     #: In `Estimate.method`; what the number rests on.
     label: ClassVar[str] = ""
     needs_surrogate: ClassVar[bool] = False
+    #: Labels are weighted by their chance, so that a few of them may carry the estimate.
+    weighs: ClassVar[bool] = False
 
     target: Literal["traffic", "window"] = Field(
         "traffic", description="What the interval is about: future traffic like this window, or this very window."
@@ -108,8 +110,16 @@ class Estimator(Strategy):
         spread = self._spread(evidence, fit)
         unit = Spread(spread.se / share, spread.df, spread.days)
         cap = fit.effective(window=self.target == "window") if alike else math.inf
-        low, high = interval(value, unit, inner.lowest, inner.highest, typical=fit.typical, at_most=cap)
+        if self.weighs and inner.skewed and not math.isfinite(inner.highest - inner.lowest):
+            low, high = self._skewed(value, unit, fit, inner)
+        else:
+            low, high = interval(value, unit, inner.lowest, inner.highest, typical=fit.typical, at_most=cap)
         return Measured(value * share, low * share, high * share, spread, alike, self._method(spread) + note)
+
+    def _skewed(self, value: float, spread: Spread, fit: Fit, evidence: Evidence) -> tuple[float, float]:
+        skew, df = shape(fit, window=self.target == "window")
+        low, high = skewed(value, Spread(spread.se, min(spread.df, df), spread.days), skew)
+        return max(low, evidence.lowest), min(high, evidence.highest)
 
     def _spread(self, evidence: Evidence, fit: Fit) -> Spread:
         """Spread of the mean over all rows, those known to be 0 included."""

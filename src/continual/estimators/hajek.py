@@ -19,6 +19,7 @@ class Hajek(Estimator):
     """
 
     kind: Literal["hajek"] = Field("hajek", description="Labels weighted by 1 / probability (Hajek).")
+    weighs: ClassVar[bool] = True
     label: ClassVar[str] = "Hajek, weights 1/pi"
 
     def flaw(self, evidence: Evidence) -> str | None:

@@ -27,6 +27,7 @@ class PpiPP(Estimator):
     """
 
     kind: Literal["ppi_pp"] = Field("ppi_pp", description="Model's expected loss as far as labels bear it out.")
+    weighs: ClassVar[bool] = True
     label: ClassVar[str] = "PPI++"
     needs_surrogate: ClassVar[bool] = True
     power: float | None = Field(None, ge=0, le=1, description="Fixed lambda; empty: tuned on the labels.")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from continual.core.slices import Slice, masks
 from continual.core.verdict import MetricEvidence, SliceEvidence
 from continual.core.window import Window
+from continual.flows.weights import inclusion
 from continual.metrics.base import Metric, Rows
 
 if TYPE_CHECKING:
@@ -30,16 +31,43 @@ def labelled(frame: pd.DataFrame) -> Bools:
 
 
 def rows_in(frame: pd.DataFrame, where: Bools, needs: Iterable[str] = ()) -> Rows:
-    """The labelled rows of `frame` under the mask `where`; n counts the unlabelled too. needs: columns to go along."""
-    use = where & labelled(frame)
-    day = frame["event_time"].to_numpy(dtype="datetime64[D]").astype(np.int64)
-    return Rows(
-        y=frame["label"].to_numpy(dtype=float, na_value=np.nan)[use],
-        weight=np.ones(int(use.sum())),
-        day=day[use],
-        n=int(where.sum()),
-        columns={name: frame[name].to_numpy(dtype=float, na_value=np.nan)[use] for name in needs},
-    )
+    """The labelled rows of `frame` under the mask `where`; n counts the unlabelled too. needs: columns to go along.
+
+    Rows whose labels were chosen weigh 1 / their chance of a label (`weights.with_inclusion`): Hajek's estimate.
+    """
+    return _Table.read(frame, needs).rows(where)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of a frame that measuring reads, each converted once; all (n,)."""
+
+    y: Floats
+    known: Bools
+    weight: Floats
+    day: npt.NDArray[np.int64]
+    columns: Mapping[str, Floats]
+
+    @classmethod
+    def read(cls, frame: pd.DataFrame, needs: Iterable[str]) -> _Table:
+        chance = inclusion(frame)
+        return cls(
+            y=frame["label"].to_numpy(dtype=float, na_value=np.nan),
+            known=labelled(frame),
+            weight=np.ones(len(frame)) if chance is None else 1 / chance,
+            day=frame["event_time"].to_numpy(dtype="datetime64[D]").astype(np.int64),
+            columns={name: frame[name].to_numpy(dtype=float, na_value=np.nan) for name in needs},
+        )
+
+    def rows(self, where: Bools) -> Rows:
+        use = np.flatnonzero(where & self.known)
+        return Rows(
+            y=self.y[use],
+            weight=self.weight[use],
+            day=self.day[use],
+            n=int(where.sum()),
+            columns={name: values[use] for name, values in self.columns.items()},
+        )
 
 
 def measure(
@@ -53,12 +81,12 @@ def measure(
 
     frame: (n, ...) with label (null = unknown) and event_time. candidate, champion: (n,) scores.
     """
-    inside, known = masks(slices, frame), labelled(frame)
-    needs = {name for metric in metrics for name in metric.needs}
+    inside = masks(slices, frame)
+    table = _Table.read(frame, {name for metric in metrics for name in metric.needs})
     out = []
     for item in slices:
-        rows = rows_in(frame, inside[item.name], needs)
-        use = inside[item.name] & known
+        rows = table.rows(inside[item.name])
+        use = np.flatnonzero(inside[item.name] & table.known)
         scores = (candidate[use], None if champion is None else champion[use])
         evidence = tuple(_one(metric, rows, *scores) for metric in metrics)
         out.append(SliceEvidence(item.name, item.tier, item.parent, evidence))

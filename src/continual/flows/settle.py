@@ -13,6 +13,7 @@ from continual.core.window import Window, floor_day, utc
 from continual.flows import cells
 from continual.flows.champion import reconcile
 from continual.flows.day_rows import LIVE
+from continual.flows.estimate import estimate_open, score_estimates, settled
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import matured_until
 
@@ -26,18 +27,21 @@ def measure(ws: Workspace, window: Window, as_of: datetime, progress: cells.Prog
     """Build what is out of date, evaluate the live model over `store.windows` and over the days that matured in
     `window`, and evaluate anew the past windows that late labels touched (append-only: the old numbers stay)."""
     as_of = utc(as_of)
-    settled = reconcile(ws, as_of)
+    reconciled = reconcile(ws, as_of)
     heads = ws.log.heads()
     touched = cells.survey(ws, _horizon(ws, as_of), as_of)
     built = cells.build(ws, touched, as_of, progress=progress)
     cells.settle(ws, as_of, heads)
     if ws.champions.current() is None:
-        return Outcome(f"no champion yet; {settled}; {built.reason}", {})
+        return Outcome(f"no champion yet; {reconciled}; {built.reason}", {})
     windows = list(dict.fromkeys([*_newly_matured(ws, window, as_of), *_reported(ws, as_of)]))
     late = [w for w in _known_windows(ws) if w not in windows and _touches(w, touched)]
     written = _evaluate(ws, [*windows, *late], as_of)
+    open_now = estimate_open(ws, windows, as_of)
+    scored = score_estimates(ws, as_of)
+    told = "".join(f"; {o.reason}" for o in (open_now, scored) if any(o.data.values()))
     again = f"; {len(late)} past windows settled anew by late labels" if late else ""
-    return Outcome(f"{_headline(ws, windows, as_of)}; {written:,} evaluations written{again}; {built.reason}", {})
+    return Outcome(f"{_headline(ws, windows, as_of)}; {written:,} evaluations written{again}{told}; {built.reason}", {})
 
 
 def _horizon(ws: Workspace, as_of: datetime) -> Window:
@@ -78,6 +82,10 @@ def _evaluate(ws: Workspace, windows: Iterable[Window], as_of: datetime) -> int:
 def _evaluations(ws: Workspace, window: Window, as_of: datetime) -> Iterator[Evaluation]:
     from continual.stores.evaluations import Evaluation
 
+    weighted = settled(ws, window, as_of)
+    if weighted is not None:
+        yield from weighted
+        return
     found = cells.read(ws, [LIVE], window, as_of).get(LIVE)
     if found is None:
         return

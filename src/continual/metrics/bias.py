@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from continual.core.cells import Formula
 from continual.metrics._moments import ones
 from continual.metrics._regression import RegressionMetric
 from continual.metrics.base import Floats, Rows, Task
@@ -24,6 +25,7 @@ class Bias(RegressionMetric):
     tasks: ClassVar[frozenset[Task]] = frozenset({Task.REGRESSION, Task.BINARY})
     lower: ClassVar[float] = -np.inf
     term: ClassVar[str] = "error"
+    formula: ClassVar[Formula | None] = Formula.ERROR
 
     @model_validator(mode="after")
     def _no_floor(self) -> Self:

@@ -7,18 +7,56 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from continual.core.canonical import plain
 from continual.core.window import Window, utc
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlalchemy import ColumnElement
 
     from continual.stores.database import Database
 
 
+#: State of a row that was in the draw and was not chosen: nobody is asked, its probability counts all the same.
+UNCHOSEN = "unchosen"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw over the rows of a window. sampler: its kind; model_version: whose predictions it read."""
+
+    window: Window
+    asked_at: datetime
+    sampler: str
+    model_version: str | None = None
+
+    def requests(
+        self, keys: Sequence[str], probability: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
+    ) -> list[LabelRequest]:
+        """One for every row that could have been chosen, arrays (n,).
+
+        Raises
+        ------
+        ValueError: a probability is not in (0, 1], so that its row could never be weighted.
+        """
+        if not np.all((probability > 0) & (probability <= 1)):
+            raise ValueError("an inclusion probability must be in (0, 1] for every row of the draw, chosen or not")
+        rows = zip(keys, probability.tolist(), chosen.tolist(), strict=True)
+        return [self._request(str(key), p, "open" if hit else UNCHOSEN) for key, p, hit in rows]
+
+    def _request(self, key: str, probability: float, state: str) -> LabelRequest:
+        return LabelRequest(
+            key, probability, self.sampler, self.asked_at, self.window, model_version=self.model_version, state=state
+        )
+
+
 @dataclass(frozen=True)
 class LabelRequest:
-    """probability: inclusion probability in (0, 1]; components: the same by component of the sampler."""
+    """probability: inclusion probability in (0, 1]; components: the same by component of the sampler. state: open,
+    answered, expired, cancelled, or UNCHOSEN."""
 
     key: str
     probability: float
@@ -59,6 +97,42 @@ class RequestStore:
         with self.db.write() as connection:
             upsert(connection, label_request, rows, keep_first=True)
 
+    def record(
+        self, draw: Draw, keys: Sequence[str], probability: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
+    ) -> int:
+        """Record a whole draw, the rows that were not chosen included; returns how many labels it asks for. Safe to
+        repeat: what is recorded stands.
+
+        Raises
+        ------
+        ValueError: as `Draw.requests`.
+        """
+        self.ask(draw.requests(keys, probability, chosen))
+        return int(np.count_nonzero(chosen))
+
+    def any_in(self, window: Window, as_of: datetime) -> bool:
+        """Whether labels were asked for in (part of) the window by `as_of`."""
+        from continual.stores.tables import label_request as table
+
+        query = table.select().with_only_columns(table.c.key).where(*self._over(window, as_of)).limit(1)
+        with self.db.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def drawn(self, window: Window, as_of: datetime) -> pd.DataFrame:
+        """One row for each record key that was in a draw over (part of) the window, asked by `as_of`: key, left_out =
+        chance that no draw chose it, chosen = whether one did."""
+        from continual.stores.rows import frame
+        from continual.stores.tables import label_request as table
+
+        query = table.select().with_only_columns(table.c.key, table.c.probability, table.c.state)
+        query = query.where(*self._over(window, as_of))
+        with self.db.read() as connection:
+            found = frame(connection, query)
+        found = found.assign(left_out=1 - found["probability"].astype(float), chosen=found["state"] != UNCHOSEN)
+        if found["key"].is_unique:
+            return found[["key", "left_out", "chosen"]]
+        return found.groupby("key", as_index=False, sort=False).agg({"left_out": "prod", "chosen": "any"})
+
     def read(self, window: Window | None = None, as_of: datetime | None = None, **equal: str) -> pd.DataFrame:
         """Requests, oldest first; columns as in the table `label_request`.
 
@@ -86,3 +160,9 @@ class RequestStore:
                 where = (table.c.app == self.app, table.c.state == "open", chosen)
                 closed += connection.execute(table.update().where(*where).values(state=state)).rowcount
         return closed
+
+    def _over(self, window: Window, as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+        from continual.stores.tables import label_request as table
+
+        inside = (table.c.window_start < window.end, table.c.window_end > window.start)
+        return (table.c.app == self.app, table.c.asked_at <= as_of, *inside)

@@ -1,0 +1,65 @@
+"""The chance with which each row was to be labelled, beside the row: what makes estimates from chosen labels unbiased.
+
+An application whose labels all come by themselves has no requests, and nothing changes for it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from continual.core.window import Window
+from continual.flows.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.stores.requests import RequestStore
+
+Floats = npt.NDArray[np.float64]
+#: Column of the chance in (0, 1]; not a name a logged column can have.
+INCLUSION = "inclusion probability"
+
+
+def requests_of(ws: Workspace) -> RequestStore:
+    """The application's label requests."""
+    from continual.stores.requests import RequestStore
+
+    return RequestStore(ws.db, ws.app)
+
+
+def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: datetime) -> pd.DataFrame:
+    """`frame` (n, ...) with record_key, event_time and label, and the column INCLUSION if labels were asked for in the
+    window by `as_of`; the same frame otherwise.
+
+    pi = 1 - (1 - r) prod_j (1 - pi_j) over the draws the row was in, r = share of that day's labels that came by
+    themselves, measured on the rows that no draw chose: 0 where only chosen rows get labels, 1 once all of them have
+    matured. A row that was in no draw has 1: whatever label it has came by itself.
+    """
+    drawn = requests_of(ws).drawn(window, as_of)
+    if drawn.empty:
+        return frame
+    at = drawn.set_index("key").reindex(frame["record_key"])
+    left, chosen = at["left_out"].to_numpy(dtype=float), at["chosen"].fillna(False).to_numpy(dtype=bool)
+    inside = np.isfinite(left)
+    if not inside.any():
+        return frame
+    day = frame["event_time"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    came = _came(frame["label"].notna().to_numpy(dtype=bool), inside & ~chosen, day)
+    return frame.assign(**{INCLUSION: np.where(inside, 1 - np.nan_to_num(left) * (1 - came), 1.0)})
+
+
+def inclusion(frame: pd.DataFrame) -> Floats | None:
+    """(n,) chances of a label, None where no row was drawn."""
+    return frame[INCLUSION].to_numpy(dtype=float) if INCLUSION in frame.columns else None
+
+
+def _came(known: npt.NDArray[np.bool_], unasked: npt.NDArray[np.bool_], day: npt.NDArray[np.int64]) -> Floats:
+    """(n,) share of each row's day, among rows that nobody asked about, whose label is known."""
+    _, index = np.unique(day, return_inverse=True)
+    asked = np.bincount(index, weights=unasked)
+    told = np.bincount(index, weights=unasked & known)
+    return np.asarray((told / np.maximum(asked, 1))[index])
