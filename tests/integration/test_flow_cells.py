@@ -152,7 +152,24 @@ def test_cells_of_history_are_built_in_groups_of_days_by_any_number_of_workers(s
     for group in reversed(groups):  # in any order
         rebuild.build(world.ws(), group, day(24))
     assert rebuild.survey(world.ws(), None, day(24)).data["groups"] == []
-    assert "snapshots expired" in rebuild.tidy(world.ws(), day(24)).reason
+    assert "snapshots expired" in rebuild.tidy(world.ws(), day(24), surveyed.data["heads"]).reason
+
+
+def test_s06_a_late_delivery_that_says_it_was_known_long_ago_is_seen_by_the_next_survey(stages: Stages) -> None:
+    world = stages("champion")
+    surveyed = rebuild.survey(world.ws(), None, day(24))
+    for group in surveyed.data["groups"]:
+        rebuild.build(world.ws(), group, day(24))
+    rebuild.tidy(world.ws(), day(24), surveyed.data["heads"])
+    ws = world.ws()
+    backdated = labels(14).assign(
+        value=lambda f: 1 - f["value"], known_at=lambda f: f["known_at"] + timedelta(minutes=1)
+    )
+    ws.log.append_labels(log_table(ws.policy, "labels", backdated, "late", day(25)), "late")
+    assert rebuild.survey(world.ws(), None, day(25)).data["groups"] == [["2024-01-14", "2024-01-15"]]
+    found = _app(world).metrics(days(12, 20), as_of=day(25), slices=["overall"], metrics=["brier"])
+    exact = _by_hand(world, days(12, 20), day(25)).set_index(["slice", "metric"])
+    assert found.loc[0, "value"] == pytest.approx(exact.loc[("overall", "brier"), "value"], rel=1e-9)
 
 
 def test_a_new_slice_is_measured_over_history(stages: Stages) -> None:

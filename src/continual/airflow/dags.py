@@ -175,7 +175,8 @@ def _store(policy: Policy) -> DAG:
             multiple_outputs=True,
         ).expand(item=survey.output)
         resettle = _task(policy, "resettle", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
-        tidy = _task(policy, "tidy", _pinned(survey), trigger_rule=TriggerRule.NONE_FAILED)
+        done = {"heads": survey.output["heads"], **_pinned(survey)}
+        tidy = _task(policy, "tidy", done, trigger_rule=TriggerRule.NONE_FAILED)
         build >> resettle >> tidy
     return dag
 

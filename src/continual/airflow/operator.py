@@ -33,8 +33,8 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     inputs: results of earlier tasks; `inputs['policy']` pins the policy snapshot the run started with. item: what a
     mapped task is about (a trainer, some days). inlets: asset whose events since the run's start count, too. emits:
     asset that is updated when the flow's data holds an `event`. The flow's data become XComs, key by key, with the
-    one-line `reason` and the hash of the `policy`. maps: the key whose value, a list, later tasks are mapped over; it is
-    what the task returns, because Airflow expands over nothing else.
+    one-line `reason` and the hash of the `policy`. maps: the key whose value, a list, later tasks are mapped over; it
+    is what the task returns, because Airflow expands over nothing else.
     """
 
     template_fields: Sequence[str] = ("inputs",)

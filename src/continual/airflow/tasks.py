@@ -75,7 +75,7 @@ def resettle(call: Call) -> Outcome:
 def tidy(call: Call) -> Outcome:
     from continual.flows.rebuild import tidy as flow
 
-    return flow(call.ws, call.moment.as_of)
+    return flow(call.ws, call.moment.as_of, call.inputs["heads"])
 
 
 def watch(call: Call) -> Outcome:

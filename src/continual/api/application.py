@@ -221,4 +221,4 @@ class Application:
     ) -> Outcome:
         """Build the cells of a window that are missing or out of date, so that reading it costs no scan."""
         days, known = self._asked(window, as_of)
-        return cells.build(self.workspace, cells.survey(self.workspace, days, known), known, progress=progress)
+        return cells.refresh(self.workspace, days, known, progress)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from continual.stores.cells import StoredCells
 
 EPOCH = date(1970, 1, 1)
+#: Days whose cells are stored in one transaction; what is interrupted loses no more than these.
+TOGETHER = 10
 #: Called with (days done, days, what) after every day.
 Progress = Callable[[int, int, str], None]
 Pairs = Sequence[tuple[str, str]]
@@ -57,6 +59,14 @@ def _touched(ws: Workspace, layout: str, as_of: datetime) -> set[date]:
     return touched | set(ws.log.added_days(last.snapshots)) if last.as_of == newest.as_of else touched
 
 
+def refresh(ws: Workspace, window: Window, as_of: datetime, progress: Progress | None = None) -> Outcome:
+    """`survey`, `build` and `settle`: afterwards everything known by `as_of` is in the cells."""
+    heads = ws.log.heads()
+    built = build(ws, survey(ws, window, as_of), as_of, progress=progress)
+    settle(ws, as_of, heads)
+    return built
+
+
 def build(
     ws: Workspace, days: Iterable[date], as_of: datetime, pairs: Pairs = (), progress: Progress | None = None
 ) -> Outcome:
@@ -67,9 +77,13 @@ def build(
     SliceError: a slice column is not logged. StoreError: the log cannot be read.
     """
     as_of, plan, wanted, rows = utc(as_of), plan_of(ws.policy), list(days), 0
+    waiting: list[StoredCells] = []
     for done, day in enumerate(wanted, start=1):
         blocks = _blocks(ws, plan, day, as_of, pairs)
-        ws.cells.put(_stored(blocks, plan.layout, as_of))
+        waiting += _stored(blocks, plan.layout, as_of)
+        if done % TOGETHER == 0 or done == len(wanted):
+            ws.cells.put(waiting)
+            waiting = []
         rows += int(blocks[LIVE].n[0]) if blocks else 0
         if progress:
             progress(done, len(wanted), f"{day}: {rows:,} rows")
@@ -98,7 +112,7 @@ def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -
     newest = ws.cells.latest_build(LIVE, plan.layout)
     for day in missing:
         blocks = _blocks(ws, plan, day, as_of, pairs)
-        if newest is None or as_of >= newest.as_of:  # the past was not known like this when its cells were built
+        if newest is not None and as_of >= newest.as_of:  # else no build would see what comes to these days later
             ws.cells.put(_stored(blocks, plan.layout, as_of))
         for name in names:
             if name in blocks:

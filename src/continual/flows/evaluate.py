@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from continual.flows.champion import reconcile
 from continual.flows.judged_rows import judged_rows
 from continual.flows.measure import Occasion, evaluations
 from continual.flows.past_decisions import past_decisions
-from continual.flows.weights import with_inclusion
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import retrain_windows
 
@@ -75,7 +74,6 @@ def choose(ws: Workspace, candidates: Sequence[Trained]) -> Trained:
 
 def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Window, as_of: datetime, key: str) -> Any:
     rows = judged_rows(ws, chosen.version, champion, window, as_of)
-    rows = replace(rows, kept=with_inclusion(ws, rows.kept, window, as_of))
     slices, configured = _slices(ws, rows.trained, rows.kept)
     evidence = GateEvidence(
         candidate=chosen.version,

@@ -14,6 +14,7 @@ from continual.flows.logged import labelled_rows
 from continual.flows.measure import Floats, measure
 from continual.flows.serving_check import answers
 from continual.flows.training_rows import training_rows, unseen
+from continual.flows.weights import with_inclusion
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,6 +46,6 @@ def judged_rows(ws: Workspace, candidate: str, champion: str | None, window: Win
     """
     frame = labelled_rows(ws, window, as_of)
     trained = training_rows(ws, candidate, champion)
-    kept = unseen(frame, trained)
+    kept = with_inclusion(ws, unseen(frame, trained), window, as_of)
     theirs = answers(ws, champion, kept) if champion else None
     return JudgedRows(kept, answers(ws, candidate, kept), theirs, trained, len(frame) - len(kept))

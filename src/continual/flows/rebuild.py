@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from math import ceil
 
@@ -29,11 +29,11 @@ def survey(ws: Workspace, window: str | None, as_of: datetime) -> Outcome:
     ------
     Skipped: the log is empty.
     """
-    as_of = utc(as_of)
+    as_of, heads = utc(as_of), ws.log.heads()
     days = cells.survey(ws, _window(ws, window, as_of), as_of)
     size = max(FEW, ceil(len(days) / TASKS))
     groups = [[day.isoformat() for day in days[i : i + size]] for i in range(0, len(days), size)]
-    return Outcome(f"{len(days)} days to build, in {len(groups)} tasks", {"groups": groups})
+    return Outcome(f"{len(days)} days to build, in {len(groups)} tasks", {"groups": groups, "heads": heads})
 
 
 def _window(ws: Workspace, window: str | None, as_of: datetime) -> Window:
@@ -50,13 +50,16 @@ def build(ws: Workspace, days: Sequence[str], as_of: datetime, progress: cells.P
     return cells.build(ws, [date.fromisoformat(day) for day in days], as_of, progress=progress)
 
 
-def tidy(ws: Workspace, as_of: datetime) -> Outcome:
-    """Drop generations of cells older than `store.keep_generations`, rows older than `store.keep_rows`, and snapshots
-    of the log that no dataset version refers to; set labels aside that belong to no prediction."""
+def tidy(ws: Workspace, as_of: datetime, heads: Mapping[str, str] | None = None) -> Outcome:
+    """Record that the surveyed days are built (heads: as `survey` says). Drop generations of cells older than
+    `store.keep_generations`, rows older than `store.keep_rows`, and snapshots of the log that no dataset version
+    refers to; set labels aside that belong to no prediction."""
     from continual.flows.erase import expire_snapshots
     from continual.stores.clock import wall_clock
 
     as_of, kept = utc(as_of), ws.policy.store
+    if heads is not None:
+        cells.settle(ws, as_of, heads)
     dropped = ws.cells.prune(as_of - kept.keep_generations)
     done = [f"{dropped} old generations of cells dropped", _expired(ws, as_of), set_aside_strays(ws, as_of)]
     # a snapshot's age is of the disk, not of the data: the only thing here that goes by the wall clock
@@ -69,7 +72,11 @@ def _expired(ws: Workspace, as_of: datetime) -> str:
 
     if ws.policy.store.keep_rows is None:
         return "rows are kept"
+    before = as_of - ws.policy.store.keep_rows
     try:
-        return expire(ws, as_of - ws.policy.store.keep_rows, "older than store.keep_rows", as_of).reason
+        # what goes is counted first: of these days nothing but their cells will be left
+        missing = cells.survey(ws, _window(ws, None, as_of), as_of)
+        cells.build(ws, [day for day in missing if day < before.date()], as_of)
+        return expire(ws, before, "older than store.keep_rows", as_of).reason
     except Skipped as nothing:
         return nothing.got

@@ -28,10 +28,8 @@ def measure(ws: Workspace, window: Window, as_of: datetime, progress: cells.Prog
     `window`, and evaluate anew the past windows that late labels touched (append-only: the old numbers stay)."""
     as_of = utc(as_of)
     reconciled = reconcile(ws, as_of)
-    heads = ws.log.heads()
-    touched = cells.survey(ws, _horizon(ws, as_of), as_of)
-    built = cells.build(ws, touched, as_of, progress=progress)
-    cells.settle(ws, as_of, heads)
+    built = cells.refresh(ws, _horizon(ws, as_of), as_of, progress)
+    touched = [date.fromisoformat(day) for day in built.data["days"]]
     if ws.champions.current() is None:
         return Outcome(f"no champion yet; {reconciled}; {built.reason}", {})
     windows = list(dict.fromkeys([*_newly_matured(ws, window, as_of), *_reported(ws, as_of)]))

@@ -186,7 +186,7 @@ def _check_versions(versions: Sequence[str], found: dict[str, Cells], window: Wi
         raise ContinualError(
             "There must be rows with answers of a version to measure it.",
             f"none of {', '.join(absent)} in {window}.",
-            f"look at other days, or run `continual score {absent[0]} --window {_text(window)}`: it then answers these rows.",
+            f"look at other days, or let it answer these: `continual score {absent[0]} --window {_text(window)}`.",
         )
 
 
