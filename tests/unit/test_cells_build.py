@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pydantic import Field
 
-from continual.cells import build
+from continual.cells import sums
 from continual.cells.block import Block
 from continual.cells.build import Day, build_day
 from continual.cells.plan import Plan
@@ -97,7 +97,7 @@ def plan(**values: object) -> Plan:
 @pytest.mark.parametrize("weight", [None, "weight"])
 @pytest.mark.parametrize("holes", [False, True])
 def test_every_cell_is_the_sum_over_its_rows(weight: str | None, holes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "CHUNK", 256)
+    monkeypatch.setattr(sums, "CHUNK", 256)
     frame, what = log(holes=holes), plan()
     blocks = build_day(day(frame, weight=weight), what)
     assert sorted(blocks) == ["1", "1~2", "2"]

@@ -67,10 +67,10 @@ class ScoreBins:
         return np.setdiff1d(np.array(self.thresholds, dtype=float), self._base)
 
     @cached_property
-    def below(self) -> npt.NDArray[np.uint16]:
+    def _below(self) -> npt.NDArray[np.int64]:
         """Number of `extra` thresholds that are below all of a bin, by bin without thresholds."""
         lower = np.concatenate([[0.0], self._base])
-        return np.searchsorted(self.extra, lower, side="right").astype(np.uint16)
+        return np.searchsorted(self.extra, lower, side="right")
 
     @cached_property
     def edge(self) -> Floats:
@@ -86,12 +86,24 @@ class ScoreBins:
 
     @cached_property
     def table(self) -> npt.NDArray[np.uint16]:
-        """Bin of min(p, 1 - p) by its exponent and top mantissa bits, from 2^-(octaves + 1) up to 1/2 inclusive."""
+        """(2, T) lowest bin that p < 1/2, and p >= 1/2, can have by exponent and top mantissa bits of min(p, 1 - p),
+        from 2^-(octaves + 1) up to 1/2 inclusive."""
         lowest = -(len(OCTAVES) + 1)
         octaves = np.repeat(2.0 ** np.arange(lowest, -1), 2**FINE)
         fine = octaves * (1 + np.tile(np.arange(2**FINE) / 2**FINE, len(OCTAVES)))
         found = np.searchsorted(self._half, fine, side="right") - 1
-        return np.append(found, found[-1]).astype(np.uint16)
+        low = np.append(found, found[-1])
+        return np.stack([base + self._below[base] for base in (low, len(self._base) - low)]).astype(np.uint16)
+
+    @cached_property
+    def limit(self) -> Floats:
+        """(B,) upper end of each bin, the last without one."""
+        return np.append(self.edge, np.inf)
+
+    @cached_property
+    def steps(self) -> int:
+        """How many bins a score can be above the lowest that its bits allow."""
+        return int(np.diff(self._below, append=len(self.extra)).max())
 
     def index(self, score: npt.ArrayLike) -> npt.NDArray[np.uint16]:
         """(n,) bin of each score in [0, 1]; a score outside is in the first or last bin, NaN anywhere."""
@@ -99,7 +111,7 @@ class ScoreBins:
 
         scores = np.ascontiguousarray(score, dtype=np.float64)
         out = np.empty(len(scores), dtype=np.uint16)
-        bin_scores(scores, np.zeros(len(scores)), self.table, self.below, self.extra, len(self), out)
+        bin_scores(scores, np.zeros(len(scores)), self.table, self.limit, self.steps, out)
         return out
 
     def as_dict(self) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from continual.cells import sparse
 from continual.cells.counts import Counts, smallest
 from continual.core.verdict import OVERALL
 from continual.errors import StoreError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MAGIC, FORMAT = b"CELL", 1
+MAGIC, FORMAT = b"CELL", 2
 #: magic, format, day, sizes of header and of the plain body
 _PREFIX = struct.Struct("<4sHiIQ")
 #: Blobs of counts are larger than by zstd (a third at 256 bins, three quarters with many cells), faster to unpack.
@@ -65,17 +66,18 @@ class Block:
 
     def to_bytes(self) -> bytes:
         """Self-describing: prefix, header in JSON, then the arrays, both compressed."""
-        columns = [*self.sums.values(), *self.products.values()]
-        # without weights many are the same: each is stored once
-        first = {column.tobytes(): i for i, column in reversed(list(enumerate(columns)))}
-        kept = sorted(first.values())
-        arrays = self._arrays(np.stack([columns[i] for i in kept]) if kept else np.zeros((0, len(self.n))))
+        columns, at = distinct([*self.sums.values(), *self.products.values()])
+        whole = [is_whole(column) for column in columns]
+        # those of fractions first, then those of whole numbers
+        order = sorted(range(len(columns)), key=lambda i: whole[i])
+        arrays = self._arrays([columns[i] for i in order if not whole[i]], [columns[i] for i in order if whole[i]])
         header = {
             "bins": self.bins,
             "sums": list(self.sums),
             "products": [list(pair) for pair in self.products],
-            "columns": [kept.index(first[column.tobytes()]) for column in columns],
+            "columns": [order.index(i) for i in at],
             "arrays": [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()],
+            "shape": list(self.counted.slices.shape) if self.counted else None,
         }
         text = f'{{"parts":{_parts_text(self.parts)},{json.dumps(header, separators=(",", ":"))[1:]}'.encode()
         text += b" " * (-len(text) % 8)  # numbers of 8 bytes start at a multiple of 8
@@ -85,13 +87,18 @@ class Block:
         packed: bytes = pa.Codec(CODEC).compress(body, asbytes=True)
         return _PREFIX.pack(MAGIC, FORMAT, self.day, len(text), len(body)) + packed
 
-    def _arrays(self, floats: Floats) -> dict[str, npt.NDArray[Any]]:
+    def _arrays(self, floats: list[Floats], whole: list[Floats]) -> dict[str, npt.NDArray[Any]]:
         """The widest numbers first, so that each array starts at a multiple of its number's size."""
-        out: dict[str, npt.NDArray[Any]] = {"floats": floats}
+        size = len(self.n)
+        rows = np.stack([self.n, self.n_labelled, self.n_unscored, *(column.astype(np.int64) for column in whole)])
+        # `overall` apart: the others mostly need half the bytes
+        out = {"tops": smallest(rows[:, :1]), "rows": smallest(rows[:, 1:])}
         if self.counted is not None:
-            parts = {"overall": smallest(self.counted.overall), "slices": smallest(self.counted.slices)}
-            out |= dict(sorted(parts.items(), key=lambda item: -item[1].itemsize))
-        return out | {"n": smallest(np.stack([self.n, self.n_labelled, self.n_unscored]))}
+            out["overall"] = smallest(self.counted.overall)
+            slices = smallest(self.counted.slices)
+            out |= sparse.pack(slices) if sparse.is_sparse(slices) else {"slices": slices}
+        out = dict(sorted(out.items(), key=lambda item: -item[1].itemsize))
+        return {"floats": np.stack(floats) if floats else np.zeros((0, size))} | out
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> Block:
@@ -101,14 +108,16 @@ class Block:
         StoreError: no block, cut short, or written by a newer version.
         """
         day, header, arrays = _unpack(blob)
-        n, columns = arrays["n"].astype(np.int64), [arrays["floats"][i] for i in header.columns]
+        rows = np.concatenate([arrays["tops"], arrays["rows"]], axis=1, dtype=np.int64)
+        kept = [*arrays["floats"], *(row.astype(np.float64) for row in rows[3:])]
+        columns = [kept[i] for i in header.columns]
         return cls(
             day=day,
             parts=header.parts,
-            n=n[0],
-            n_labelled=n[1],
-            n_unscored=n[2],
-            counted=Counts(arrays["overall"], arrays["slices"]) if "overall" in arrays else None,
+            n=rows[0],
+            n_labelled=rows[1],
+            n_unscored=rows[2],
+            counted=_counted(arrays, header),
             bins=header.bins,
             sums=dict(zip(header.sums, columns, strict=False)),
             products=dict(zip(header.products, columns[len(header.sums) :], strict=True)),
@@ -160,6 +169,28 @@ class Block:
         )
 
 
+def distinct(columns: Sequence[Floats]) -> tuple[list[Floats], list[int]]:
+    """The different ones among columns, and which of them each is: without weights many sums are the same."""
+    kept: list[Floats] = []
+    at, alike = [], dict[float, list[int]]()
+    for column in columns:
+        near = alike.setdefault(float(column[0]), [])
+        found = next((i for i in near if kept[i] is column or np.array_equal(kept[i], column)), None)
+        if found is None:
+            found = len(kept)
+            kept.append(column)
+            near.append(found)
+        at.append(found)
+    return kept, at
+
+
+def is_whole(column: Floats) -> bool:
+    """Whether it holds whole numbers only, of a size that float64 holds exactly."""
+    return bool(column[0] == np.rint(column[0])) and bool(
+        ((column == np.rint(column)) & (np.abs(column) < 2**53)).all()
+    )
+
+
 def union(first: tuple[Part, ...], second: tuple[Part, ...]) -> tuple[Part, ...]:
     """The slices of both, by grouping; names sorted unless they are equal."""
     if first == second:
@@ -198,19 +229,36 @@ class _Header:
     products: list[tuple[str, str]]
     columns: list[int]
     arrays: list[tuple[str, Any, tuple[int, ...]]]
+    shape: tuple[int, ...] | None
+
+
+@lru_cache(maxsize=64)
+def _one_of(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Equal parts are one object, so that what follows from them is found once."""
+    return parts
 
 
 @lru_cache(maxsize=64)
 def _header(text: bytes) -> _Header:
     found = json.loads(text)
     return _Header(
-        parts=tuple(Part(label, tuple(names), cut) for label, names, cut in found["parts"]),
+        parts=_one_of(tuple(Part(label, tuple(names), cut) for label, names, cut in found["parts"])),
         bins=found["bins"],
         sums=found["sums"],
         products=[(t, u) for t, u in found["products"]],
         columns=found["columns"],
         arrays=[(name, np.dtype(kind), tuple(shape)) for name, kind, shape in found["arrays"]],
+        shape=None if found["shape"] is None else tuple(found["shape"]),
     )
+
+
+def _counted(arrays: Mapping[str, npt.NDArray[Any]], header: _Header) -> Counts | None:
+    if header.shape is None:
+        return None
+    if "slices" in arrays:
+        return Counts(arrays["overall"], arrays["slices"])
+    slices = sparse.unpack(arrays["marks"], arrays["halves"], arrays["large"], header.shape)
+    return Counts(arrays["overall"], slices)
 
 
 def _unpack(blob: bytes) -> tuple[int, _Header, dict[str, npt.NDArray[Any]]]:

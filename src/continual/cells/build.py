@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from continual.cells import sums
 from continual.cells.block import Block, Part
 from continual.cells.coding import Codes, Coding
 from continual.cells.columns import Columns
@@ -16,7 +17,7 @@ from continual.cells.counting import Counting
 from continual.cells.grouping import grouping
 from continual.cells.plan import Plan, pair_name, pairs_of
 from continual.cells.stretch import Mask, Stretch
-from continual.cells.sums import Factors, Layout, Sums
+from continual.cells.sums import Factors, Sums, layout_of
 from continual.core.cells import ONE
 from continual.metrics.base import Task
 
@@ -27,8 +28,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 #: Rows that are counted at a time: codes and cells of a stretch are in memory.
 STRETCH = 1 << 18
-#: Rows whose terms are summed at a time: what is computed from them stays in a level-2 cache.
-CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class _Builder:
         levels, bins = plan.shape or (0, 0)
         self.counting = {v: Counting(self.coding, levels * bins) for v in day.versions if plan.shape}
         self.sums: dict[bool, Sums] = {}
+        self._known: dict[bytes, Floats] = {}
 
     def build(self) -> dict[str, Block]:
         for start in range(0, self.day.table.num_rows, STRETCH):
@@ -89,37 +89,32 @@ class _Builder:
         return {name: self._block(name) for name in self.labelled}
 
     def _stretch(self, start: int, size: int) -> None:
-        day, codes = self.day, self.coding.codes(start, size)
+        day, (codes, joint, every) = self.day, self.coding.codes(start, size)
         rows = Stretch.read(self.plan, day.day, day.table.slice(start, size), day.versions, day.label, day.weight)
-        self._count_rows(rows, codes)
+        self._count_rows(rows, joint, every)
         for version, counting in self.counting.items():
             counting.add(codes, rows.cells(version), rows.weight)
         if rows.alike not in self.sums:
-            layout = Layout(self.plan, tuple(day.versions), self.pairs, day.weight is not None, rows.alike)
+            layout = layout_of(self.plan, tuple(day.versions), self.pairs, day.weight is not None, rows.alike)
             self.sums[rows.alike] = Sums(layout, self.coding)
-        joint = self.coding.joint_codes(codes)
-        for first in range(0, size, CHUNK):
-            at = slice(first, first + CHUNK)
-            self._sum(rows.part(at), joint[:, at], self.sums[rows.alike])
+        kept: Mask = np.logical_or.reduce(list(rows.valid.values()))
+        if not kept.all():
+            rows, joint = rows.part(kept), np.compress(kept, joint, axis=1)
+        for first in range(0, joint.shape[1], sums.CHUNK):
+            self.sums[rows.alike].add(joint, first, rows.part(slice(first, first + sums.CHUNK)))
 
-    def _count_rows(self, rows: Stretch, codes: Codes) -> None:
-        every, known = self.coding.count(codes), {}
+    def _count_rows(self, rows: Stretch, joint: Codes, every: Ints) -> None:
+        known: dict[bytes, Ints] = {}
         self.n += every
         masks = dict(rows.valid) | {name: rows.valid[a] & rows.valid[b] for name, (a, b) in self.pairs.items()}
         for name, mask in masks.items():
             key = mask.tobytes() if not mask.all() else b""
             if key not in known:
-                known[key] = self.coding.count(np.compress(mask, codes, axis=1)) if key else every
+                known[key] = self.coding.count(np.compress(mask, joint, axis=1)) if key else every
             self.labelled[name] += known[key]
         for version, fine in rows.fine.items():
             if not fine.all():
-                self.unscored[version] += self.coding.count(np.compress(~fine, codes, axis=1))
-
-    def _sum(self, rows: Stretch, joint: Codes, sums: Sums) -> None:
-        kept: Mask = np.logical_or.reduce(list(rows.valid.values()))
-        if not kept.all():
-            rows, joint = rows.part(kept), np.compress(kept, joint, axis=1)
-        sums.add(np.ascontiguousarray(joint), rows.matrix(sums.layout), rows.weight)
+                self.unscored[version] += self.coding.count(np.compress(~fine, joint, axis=1))
 
     def _block(self, name: str) -> Block:
         terms: list[Factors] = [(ONE,), *((term,) for term in self.plan.carried.terms)]
@@ -138,6 +133,16 @@ class _Builder:
 
     def _total(self, owner: str, factors: Factors) -> Floats:
         if self.day.weight is None and set(factors) == {ONE}:
-            return self.labelled[owner].astype(np.float64)
-        out: Floats = np.sum([np.zeros(len(self.n)), *(sums.of(owner, factors) for sums in self.sums.values())], axis=0)
+            return self._numbers(self.labelled[owner])
+        each = [one.of(owner, factors) for one in self.sums.values()]
+        if len(each) == 1:
+            return each[0]
+        out: Floats = np.sum([np.zeros(len(self.n)), *each], axis=0)
         return out
+
+    def _numbers(self, rows: Ints) -> Floats:
+        """As floats; equal numbers are one array."""
+        key = rows.tobytes()
+        if key not in self._known:
+            self._known[key] = rows.astype(np.float64)
+        return self._known[key]

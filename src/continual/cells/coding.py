@@ -6,9 +6,10 @@ two groupings at the end: half the additions, in a table that still fits a level
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -51,49 +52,48 @@ class Coding:
         return 1 + sum(self._cells(joint) for joint in self.joints)
 
     def _cells(self, joint: tuple[int, ...]) -> int:
-        return int(np.prod([self.width[g] for g in joint]))
+        return prod(self.width[g] for g in joint)
 
-    def codes(self, start: int, size: int) -> Codes:
-        """(G, size) row of its grouping's table."""
+    def codes(self, start: int, size: int) -> tuple[Codes, Codes, Ints]:
+        """(G, size) row of its grouping's table; (J, size) row of the table of joint cells, whose first is `overall`;
+        (S,) rows of each slice."""
         out = np.empty((len(self.groupings), size), dtype=_kind(max(self.width, default=0)))
-        for row, table, found in zip(out, self._tables, self.groupings, strict=True):
-            kernel.look_up(table, found.index[start : start + size], row)
-        return out
-
-    def joint_codes(self, codes: Codes) -> Codes:
-        """(J, m) rows of the table of joint cells; the first of them is `overall`."""
-        out = np.empty((len(self.joints), codes.shape[1]), dtype=_kind(self.joint_size))
-        first = 1
-        for row, joint in zip(out, self.joints, strict=True):
-            if len(joint) == 2:
-                kernel.join(codes[joint[0]], codes[joint[1]], self.width[joint[1]], first, row)
+        joint = np.empty((len(self.joints), size), dtype=_kind(self.joint_size))
+        count, first = np.zeros(self.joint_size, dtype=np.int64), 1
+        count[0] = size
+        for row, own in zip(joint, self.joints, strict=True):
+            here = count[first : first + self._cells(own)]
+            index = [self.groupings[g].index[start : start + size] for g in own]
+            if len(own) == 2:
+                i, j = own
+                table, other, shape = self._tables[i], self._tables[j], (self.width[i], self.width[j])
+                kernel.look_up_two(table, index[0], other, index[1], first, out[i : j + 1], row, here.reshape(shape))
             else:
-                np.add(codes[joint[0]], first, out=row, casting="unsafe")
-            first += self._cells(joint)
-        return out
+                kernel.look_up_one(self._tables[own[0]], index[0], first, out[own[0]], row, here)
+            first += len(here)
+        return out, joint, self._slices(count)
 
-    def count(self, codes: Codes) -> Ints:
+    def count(self, joint: Codes) -> Ints:
         """(S,) rows of each slice, `overall` first."""
-        out = [np.array([codes.shape[1]])]
-        for row, width in zip(codes, self.width, strict=True):
-            found = np.zeros(width, dtype=np.int64)
+        found = np.zeros(self.joint_size, dtype=np.int64)
+        found[0] = joint.shape[1]
+        for row in joint:
             kernel.tally(row, found)
-            out.append(found[:-1])
-        return np.concatenate(out)
+        return self._slices(found)
 
-    def split(self, sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(P, joint_size, 8) sums of joint cells -> (P, S, 8) sums of slices."""
-        return np.concatenate([sums[:, :1], *self._split(sums)], axis=1)
+    def _slices(self, count: Ints) -> Ints:
+        return self.split(count.reshape(1, -1, 1))[0, :, 0]
 
-    def _split(self, sums: npt.NDArray[np.float64]) -> Iterator[npt.NDArray[np.float64]]:
-        start = 1
+    def split(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(P, joint_size, K) sums of joint cells -> (P, S, K) sums of slices."""
+        out = np.zeros((len(sums), 1 + sum(self.width) - len(self.width), sums.shape[2]), dtype=sums.dtype)
+        out[:, 0] = sums[:, 0]
+        start, to = 1, 1
         for joint in self.joints:
-            shape = [self.width[g] for g in joint]
-            part = sums[:, start : start + self._cells(joint)].reshape(len(sums), *shape, -1)
-            start += self._cells(joint)
-            for axis in range(len(joint)):
-                own = part if len(joint) == 1 else part.sum(axis=2 - axis)
-                yield own[:, :-1]
+            first, second = self.width[joint[0]], self.width[joint[1]] if len(joint) > 1 else 1
+            kernel.split(sums, start, first, second, out, to)
+            start, to = start + first * second, to + first + second - 2
+        return out
 
     @cached_property
     def _tables(self) -> list[Codes]:

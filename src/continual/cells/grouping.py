@@ -148,9 +148,17 @@ def _most_frequent(label: str, index: Index, size: int, names: Names) -> Groupin
         count = _tally(index, size)[codes]
         best = np.sort(np.lexsort((np.arange(len(codes)), -count))[:KEPT])
         shown, codes = tuple(shown[i] for i in best), codes[best]
-    table = np.full(size, -1, dtype=np.int32)
-    table[codes] = np.arange(len(codes))
-    return Grouping(label, shown, index, table, cut)
+    return Grouping(label, shown, index, _table(size, codes.tobytes()), cut)
+
+
+@lru_cache(maxsize=256)
+def _table(size: int, codes: bytes) -> Index:
+    """Position of each code, not to be written to; codes: int64."""
+    out = np.full(size, -1, dtype=np.int32)
+    found = np.frombuffer(codes, dtype=np.int64)
+    out[found] = np.arange(len(found))
+    out.flags.writeable = False
+    return out
 
 
 def _tally(index: npt.NDArray[np.integer], size: int) -> npt.NDArray[np.int64]:

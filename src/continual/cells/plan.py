@@ -9,7 +9,7 @@ from typing import Any
 
 from continual.cells.bins import ScoreBins
 from continual.core.canonical import digest
-from continual.core.cells import ONE, Carried
+from continual.core.cells import ONE, Carried, Formula
 from continual.core.slices import SliceSpec
 from continual.metrics.base import Metric, Task, carried_by
 
@@ -36,9 +36,18 @@ class Plan:
         return replace(found, terms=tuple(sorted({*found.terms} - {ONE})), products=tuple(sorted(found.products)))
 
     @cached_property
+    def formulas(self) -> dict[str, Formula]:
+        """Terms that need no metric: those that the first metric that carries them has a formula for."""
+        out: dict[str, Formula | None] = {}
+        for own in (metric.carried() for metric in self.metrics if self.task is Task.BINARY):
+            for term in own.terms if own else ():
+                out.setdefault(term, own.formulas.get(term) if own else None)
+        return {term: formula for term, formula in out.items() if formula}
+
+    @cached_property
     def tellers(self) -> tuple[Metric, ...]:
-        """Metrics that compute the terms: each term by the first that carries it."""
-        missing, out = set(self.carried.terms), []
+        """Metrics that compute the other terms: each term by the first that carries it."""
+        missing, out = set(self.carried.terms) - set(self.formulas), []
         for metric in self.metrics:
             own = metric.carried()
             if own is not None and not missing.isdisjoint(own.terms):
@@ -47,17 +56,22 @@ class Plan:
         return tuple(out)
 
     @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """What follows from the plan and is made once for all days, by whoever makes it."""
+        return {}
+
+    @cached_property
     def bins(self) -> ScoreBins:
         return ScoreBins(self.resolution, self.carried.thresholds)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int] | None:
         """(L, B) of the counts; None where no metric needs them or the label is a number."""
         if not self.carried.counts or self.task is Task.REGRESSION:
             return None
         return (2, len(self.bins)) if self.task is Task.BINARY else (self.classes, self.classes)
 
-    @property
+    @cached_property
     def needs(self) -> tuple[str, ...]:
         """Logged columns the metrics read, sorted."""
         return tuple(sorted({name for metric in self.metrics for name in metric.needs}))

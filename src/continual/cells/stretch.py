@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -68,6 +69,10 @@ class Stretch:
         return {version: fine & labelled for version, fine in self.fine.items()}
 
     @cached_property
+    def _some_label(self) -> Floats:
+        return np.nan_to_num(self.label) if np.isnan(self.label).any() else self.label
+
+    @cached_property
     def alike(self) -> bool:
         """The versions answered the same rows."""
         first, *others = self.valid.values()
@@ -77,10 +82,10 @@ class Stretch:
         """(n,) label x bin of each row; what is not counted has the number of cells."""
         levels, bins = self.plan.shape or (0, 0)
         out = np.empty(len(self.label), dtype=np.uint16 if levels * bins < 2**16 else np.uint32)
-        score, label, valid = self.scores[version], np.nan_to_num(self.label), self.valid[version]
+        score, label, valid = self.scores[version], self._some_label, self.valid[version]
         if self.plan.task is Task.BINARY:
             found = self.plan.bins
-            kernel.bin_scores(np.ascontiguousarray(score[0]), label, found.table, found.below, found.extra, bins, out)
+            kernel.bin_scores(np.ascontiguousarray(score[0]), label, found.table, found.limit, found.steps, out)
         else:
             out[:] = label * bins + score.argmax(axis=0)
         if not valid.all():
@@ -97,25 +102,48 @@ class Stretch:
         vars(out)["valid"] = {version: self.valid[version][at] for version in scores}
         return out
 
-    def matrix(self, layout: Layout) -> Floats:
-        """The terms, as the layout has them; 0 where the owner has no answer."""
-        make = np.empty if layout.alike else np.zeros
-        out = make((len(layout.rows), len(self.label)))
+    def fill(self, layout: Layout, out: Floats) -> None:
+        """The terms, as the layout has them, into (rows of the layout, n or more); 0 where the owner has no answer.
+
+        Where all versions answered the same rows, rows without an answer are not among the n.
+        """
         for version, valid in self.valid.items():
-            at = slice(None) if layout.alike else valid
-            for name, value in {ONE: valid[at], **self._terms(version)}.items():
-                for owner in (version, EVERY):
-                    row = layout.rows.get((owner, name))
-                    if row is not None:
-                        out[row, at] = value
+            program, surprises = layout.told(version)
+            if layout.alike:
+                self._tell(version, program, surprises, out)
+            else:
+                own, told = self.part(valid), np.zeros((len(out), int(valid.sum())))
+                own._tell(version, program, surprises, told)
+                for row in program[:, 0].tolist():
+                    out[row, : len(valid)][valid] = told[row]
+                self._place(layout, version, {ONE: np.ones(len(told[0]))}, valid, out)
+            if layout.plan.tellers:
+                self._place(layout, version, self._terms(version), valid, out)
+        kernel.subtract(layout.differences, len(self.label), out)
+        if not layout.alike:
+            self._only_both(layout, out)
+
+    def _tell(self, version: str, program: Ints, surprises: list[int], out: Floats) -> None:
+        score = np.ascontiguousarray(self.scores[version][0])
+        kernel.tell(score, self.label, program, out)
+        for row in surprises:
+            likely = out[row, : len(score)]
+            np.negative(np.log(likely, out=likely), out=likely)
+
+    def _place(self, layout: Layout, version: str, terms: Mapping[str, Floats], valid: Mask, out: Floats) -> None:
+        for name, value in terms.items():
+            for owner in (version, EVERY):
+                row = layout.rows.get((owner, name))
+                if row is not None:
+                    out[row, : len(valid)][slice(None) if layout.alike else valid] = value
+
+    def _only_both(self, layout: Layout, out: Floats) -> None:
+        n = len(self.label)
         for (owner, name), row in layout.rows.items():
             if owner in layout.pairs:
                 a, b = layout.pairs[owner]
-                both = layout.alike or self.valid[a] & self.valid[b]
-                np.subtract(out[layout.rows[a, name]], out[layout.rows[b, name]], out=out[row], where=both)
-                if name == ONE:
-                    out[row] = both
-        return out
+                both = self.valid[a] & self.valid[b]
+                out[row, :n] = both if name == ONE else np.where(both, out[row, :n], 0.0)
 
     def _terms(self, version: str) -> dict[str, Floats]:
         """What the metrics say of the rows with an answer."""
@@ -129,8 +157,8 @@ class Stretch:
         rows = Rows(own.label, weight, np.full(n, self.day), n, columns)
         answer = np.ascontiguousarray(score.T) if self.plan.task is Task.MULTICLASS else score[0]
         for metric in self.plan.tellers:
-            out |= metric.terms(rows, answer)
-        missing = set(self.plan.carried.terms) - out.keys()
+            out |= {term: value for term, value in metric.terms(rows, answer).items() if term not in self.plan.formulas}
+        missing = set(self.plan.carried.terms) - set(self.plan.formulas) - out.keys()
         if missing:
             raise LookupError(f"no metric computed the terms {sorted(missing)} it carries")
         return out

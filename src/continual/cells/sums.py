@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,17 @@ import numpy.typing as npt
 from continual.cells import kernel
 from continual.cells.coding import Codes, Coding
 from continual.cells.plan import Plan
-from continual.core.cells import LABEL, ONE
+from continual.core.cells import LABEL, ONE, Formula
+
+if TYPE_CHECKING:
+    from continual.cells.stretch import Stretch
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+#: Rows whose terms are summed at a time: what is computed from them stays in a level-2 cache.
+CHUNK = 1 << 14
+#: Numbers of the formulas in kernel.tell.
+FORMULAS = (Formula.LABEL, Formula.ERROR, Formula.SQUARE, Formula.SURPRISE)
 #: Factors of what is summed without `one`; there are two at most.
 Factors = tuple[str, ...]
 #: Owner, factors, power of the weight.
@@ -36,6 +45,18 @@ class Layout:
     pairs: Mapping[str, tuple[str, str]]
     weighted: bool
     alike: bool
+
+    @cached_property
+    def _made_of(self) -> dict[tuple[str, Factors], tuple[tuple[int, int], ...]]:
+        return {}
+
+    def made_of(self, owner: str, factors: Factors) -> tuple[tuple[int, int], ...]:
+        """`parts` as sign and number of the column."""
+        key = owner, factors
+        if key not in self._made_of:
+            found = self.parts(owner, factors, len(factors) * self.weighted)
+            self._made_of[key] = tuple((sign, self.columns[part]) for sign, part in found)
+        return self._made_of[key]
 
     def parts(self, owner: str, factors: Factors, power: int) -> list[tuple[int, Key]]:
         """Signed columns that make up a sum; none: it is 0."""
@@ -72,7 +93,34 @@ class Layout:
         keys = ((owner, name) for owner, factors, _ in self.columns for name in factors or (ONE,))
         return {key: i for i, key in enumerate(dict.fromkeys(keys))}
 
-    def program(self) -> npt.NDArray[np.int64]:
+    def told(self, version: str) -> tuple[Ints, list[int]]:
+        """Rows of a version's terms that have a formula, see kernel.tell; and those whose logarithm is to be taken."""
+        if version not in self._told:
+            found = [
+                (row, FORMULAS.index(self.plan.formulas[name]))
+                for (owner, name), row in self.rows.items()
+                if owner in {version, EVERY} and name in self.plan.formulas
+            ]
+            surprises = [row for row, formula in found if FORMULAS[formula] is Formula.SURPRISE]
+            self._told[version] = np.array(found, dtype=np.int64).reshape(-1, 2), surprises
+        return self._told[version]
+
+    @cached_property
+    def _told(self) -> dict[str, tuple[Ints, list[int]]]:
+        return {}
+
+    @cached_property
+    def differences(self) -> Ints:
+        """See kernel.subtract."""
+        found = [
+            (row, *(self.rows[one, name] for one in self.pairs[owner]))
+            for (owner, name), row in self.rows.items()
+            if owner in self.pairs and name != ONE
+        ]
+        return np.array(found, dtype=np.int64).reshape(-1, 3)
+
+    @cached_property
+    def program(self) -> Ints:
         """See kernel.sum_terms."""
         panels = -(-len(self.columns) // kernel.PANEL)
         out = np.full((panels * kernel.PANEL, 3), -2, dtype=np.int64)
@@ -87,24 +135,45 @@ class Sums:
 
     def __init__(self, layout: Layout, coding: Coding) -> None:
         self.layout, self.coding = layout, coding
-        self._program = layout.program()
-        self._table = kernel.aligned(len(self._program), coding.joint_size, kernel.PANEL)
+        self._table = kernel.aligned(len(layout.program), coding.joint_size, kernel.PANEL)
         self._panel = kernel.aligned(kernel.ROWS, kernel.PANEL)
+        self._matrix = np.zeros((len(layout.rows), CHUNK))
+        self._done: dict[tuple[tuple[int, int], ...], Floats] = {}
 
-    def add(self, joint: Codes, matrix: Floats, weight: Floats | None) -> None:
-        """joint: (J, m); matrix: (rows of the layout, m); weight: (m,), None = all 1."""
-        if len(self._program):
-            weight = np.ones(1) if weight is None else weight
-            kernel.sum_terms(joint, matrix, self._program, weight, self._panel, self._table)
+    def add(self, joint: Codes, first: int, rows: Stretch) -> None:
+        """joint: (J, first + m or more); rows: m <= CHUNK of them."""
+        if len(self.layout.program):
+            if not self.layout.alike:
+                self._matrix[:] = 0.0
+            rows.fill(self.layout, self._matrix)
+            weight = np.ones(1) if rows.weight is None else rows.weight
+            size, program = len(rows.label), self.layout.program
+            kernel.sum_terms(joint, first, size, self._matrix, program, weight, self._panel, self._table)
 
     def of(self, owner: str, factors: Factors) -> Floats:
-        """(S,) the sum of a term (t,) or product (t, u); what is a mere number of rows is not summed."""
-        out = np.zeros(self._slices.shape[1])
-        for sign, key in self.layout.parts(owner, factors, len(factors) * self.layout.weighted):
-            panel, column = divmod(self.layout.columns[key], kernel.PANEL)
-            out += sign * self._slices[panel, :, column]
-        return out
+        """(S,) the sum of a term (t,) or product (t, u); what is a mere number of rows is not summed. Equal sums are
+        one array."""
+        parts = self.layout.made_of(owner, factors)
+        if parts not in self._done:
+            out = np.zeros(self._slices.shape[1])
+            for sign, column in parts:
+                out += sign * self._slices[column]
+            self._done[parts] = out
+        return self._done[parts]
 
     @cached_property
     def _slices(self) -> Floats:
-        return self.coding.split(self._table)
+        """(columns, S)."""
+        found = self.coding.split(self._table)
+        return np.ascontiguousarray(found.transpose(0, 2, 1)).reshape(-1, found.shape[1])
+
+
+def layout_of(
+    plan: Plan, versions: tuple[str, ...], pairs: Mapping[str, tuple[str, str]], weighted: bool, alike: bool
+) -> Layout:
+    """Made once for all days that are alike."""
+    key = Layout, versions, tuple(pairs.items()), weighted, alike
+    if key not in plan.kept:
+        plan.kept[key] = Layout(plan, versions, pairs, weighted, alike)
+    found: Layout = plan.kept[key]
+    return found

@@ -44,7 +44,8 @@ def stack(blocks: Sequence[Block], specs: Sequence[SliceSpec]) -> Cells:
     blocks = sorted(blocks, key=lambda block: block.day)
     _check(blocks, specs)
     parts = reduce(union, (block.parts for block in blocks))
-    at = [positions(block.parts, parts) for block in blocks]
+    known = {id(own): positions(own, parts) for own in {id(block.parts): block.parts for block in blocks}.values()}
+    at = [known[id(block.parts)] for block in blocks]
     size = 1 + sum(len(part.names) for part in parts)
     total = _total([block.n for block in blocks], at, size)
     choice = choose(parts, specs, total)
@@ -113,7 +114,7 @@ def _sources(at: Sequence[Ints], size: int, choice: Choice) -> list[tuple[Ints, 
     """For each day the rows of the window it fills, and its own rows that fill them."""
     out, found = [], {}
     for where in at:
-        key = where.tobytes()
+        key = id(where)
         if key not in found:
             own = np.full(size + 1, -1, dtype=np.int64)
             own[where] = np.arange(len(where))
@@ -126,6 +127,9 @@ def _sources(at: Sequence[Ints], size: int, choice: Choice) -> list[tuple[Ints, 
 
 def _total(arrays: Sequence[Any], at: Sequence[Ints], size: int) -> Ints:
     out = np.zeros(size, dtype=np.int64)
+    if all(where is at[0] for where in at):
+        out[at[0]] = np.sum(arrays, axis=0)
+        return out
     for array, where in zip(arrays, at, strict=True):
         out[where] += array
     return out
@@ -135,6 +139,10 @@ def _window(arrays: Sequence[Any], sources: Sequence[tuple[Ints, Ints]], choice:
     """(D, S, ...) the slices of `choice`; total: (union,) rows, which says where nothing is left over."""
     kind = np.result_type(*{array.dtype for array in arrays})
     out = np.zeros((len(arrays), len(choice.kept), *arrays[0].shape[1:]), dtype=kind)
+    if all(source is sources[0] for source in sources):
+        filled, source = sources[0]
+        out[:, filled] = np.stack(arrays)[:, source]
+        return _with_others(out, choice, total)
     for row, array, (filled, source) in zip(out, arrays, sources, strict=True):
         row[filled] = array[source]
     return _with_others(out, choice, total)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,29 @@ ONE = "one"
 LABEL = "label"
 
 
+class Formula(StrEnum):
+    """Terms of a binary label y (0 or 1) and a probability p in [0, 1] that the scan of a day computes by itself, for
+    all of them in one compiled pass."""
+
+    LABEL = "y"
+    ERROR = "p - y"
+    SQUARE = "(p - y)^2"
+    #: p cut to [eps, 1 - eps] of float64.
+    SURPRISE = "-log(p if y else 1 - p)"
+
+
 @dataclass(frozen=True)
 class Carried:
     """What cells must hold for a metric. terms: names of per-row terms (`Metric.terms` computes them); products: pairs
     of term names whose product is summed with squared weights, for the variance of independent rows; counts: the table
-    of labelled rows by label class and score bin; thresholds: scores that must be edges of the bins."""
+    of labelled rows by label class and score bin; thresholds: scores that must be edges of the bins; formulas: terms
+    that are, for binary labels, one of the formulas: `Metric.terms` is not asked for them there."""
 
     terms: tuple[str, ...] = ()
     products: tuple[tuple[str, str], ...] = ()
     counts: bool = False
     thresholds: tuple[float, ...] = ()
+    formulas: Mapping[str, Formula] = field(default_factory=dict)
 
 
 class _Remembering:

@@ -14,7 +14,7 @@ from continual.core.estimate import Comparison, Estimate
 from continual.core.stats.additive import compared
 from continual.core.stats.bounded import cut_interval, logit_interval
 from continual.core.stats.clustered import MIN_DAYS, Spread, clustered_spread
-from continual.core.stats.flaws import too_few
+from continual.core.stats.flaws import MIN_LABELS, too_few
 from continual.core.stats.spreads import Spreads, by_day, compared_all, independent, no_rounding, widest
 from continual.metrics.base import Floats, Metric, Rows
 
@@ -166,6 +166,8 @@ class LinearisedMetric(Metric):
 
 def says(mask: Floats | np.ndarray[tuple[int, ...], np.dtype[np.bool_]], why: str, whys: Sequence[str | None]) -> Whys:
     """`whys` with `why` where `mask` (S,) holds and there is no reason yet."""
+    if not mask.any():
+        return list(whys)
     return [old or (why if hit else None) for hit, old in zip(mask.tolist(), whys, strict=True)]
 
 
@@ -185,14 +187,17 @@ def _gap(merits: Floats) -> float:
 
 def _whys(cells: Cells, part: CellPart, spreads: Spreads) -> Whys:
     labelled = cells.n_labelled.sum(axis=0)
-    whys = [too_few(k) or why for k, why in zip(labelled.tolist(), part.why, strict=True)]
-    whys = says(~np.isfinite(part.value), "a label or a score of a row is not usable", whys)
-    days = (cells.n_labelled > 0).sum(axis=0)
-    return [
-        why
-        or (f"cells tell the spread only between days: {d} days with labels, {MIN_DAYS} are needed" if none else None)
-        for why, d, none in zip(whys, days.tolist(), np.isnan(spreads.se).tolist(), strict=True)
-    ]
+    unusable, none = ~np.isfinite(part.value), np.isnan(spreads.se)
+    whys, days = list(part.why), (cells.n_labelled > 0).sum(axis=0)
+    for i in np.flatnonzero(
+        unusable | none | (labelled < MIN_LABELS)
+    ).tolist():  # of the others there is nothing to say
+        whys[i] = too_few(int(labelled[i])) or whys[i]
+        if not whys[i] and unusable[i]:
+            whys[i] = "a label or a score of a row is not usable"
+        elif not whys[i] and none[i]:
+            whys[i] = f"cells tell the spread only between days: {days[i]} days with labels, {MIN_DAYS} are needed"
+    return whys
 
 
 def _paired_whys(candidate: Cells, champion: Cells, new: Whys, old: Whys) -> Whys:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from continual.core.cells import LABEL, ONE, Carried, Cells
+from continual.core.cells import LABEL, ONE, Carried, Cells, Formula
 from continual.core.estimate import Comparison, Estimate
 from continual.core.stats.additive import mean_comparison, mean_estimate
 from continual.core.stats.flaws import MIN_LABELS, flaw, flaw_classes
@@ -37,7 +37,7 @@ class ProbabilityLoss(MomentMetric):
 
     def carried(self) -> Carried | None:
         own = super().carried()
-        return own and Carried((*own.terms, LABEL), own.products)
+        return own and Carried((*own.terms, LABEL), own.products, formulas={**own.formulas, LABEL: Formula.LABEL})
 
     def terms(self, rows: Rows, score: Floats) -> dict[str, Floats]:
         # Classes are no numbers: halves never look one-sided.

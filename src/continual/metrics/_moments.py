@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import lru_cache
 from itertools import combinations_with_replacement
+from typing import ClassVar
 
 import numpy as np
 
-from continual.core.cells import ONE, Carried, Cells
+from continual.core.cells import ONE, Carried, Cells, Formula
 from continual.core.stats.flaws import flaw_numbers
 from continual.metrics._linearised import CellPart, LinearisedMetric, RowPart, Whys
 from continual.metrics.base import Floats, Rows
@@ -21,6 +22,9 @@ class MomentMetric(LinearisedMetric):
     grad . T_d, and the variance of independent rows grad' M grad with M = sum w^2 t t'. The first term is `one`; only
     the last depends on the model, so that the pair's M follows from both models' and the squared difference.
     """
+
+    #: What the last term is for binary labels, where the scan knows it.
+    formula: ClassVar[Formula | None] = None
 
     @property
     @abstractmethod
@@ -45,7 +49,9 @@ class MomentMetric(LinearisedMetric):
         return flaw_numbers(rows.y, rows.weight, *scores)
 
     def carried(self) -> Carried | None:
-        return Carried(self.names, tuple(combinations_with_replacement(self.names, 2)))
+        own: Formula | None = vars(type(self)).get("formula")  # not inherited: a subclass may have other terms
+        formulas = {} if own is None else {self.names[-1]: own}
+        return Carried(self.names, tuple(combinations_with_replacement(self.names, 2)), formulas=formulas)
 
     def of_rows(self, rows: Rows, score: Floats) -> RowPart:
         terms = self.terms(rows, score)

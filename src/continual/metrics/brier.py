@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from continual.core.cells import Formula
 from continual.core.stats.additive import label_noise
 from continual.metrics._losses import ProbabilityLoss, outcome_noise
 from continual.metrics.base import Floats
@@ -20,6 +21,7 @@ class Brier(ProbabilityLoss):
     """
 
     kind: Literal["brier"] = Field("brier", description="Brier score (squared error of probabilities), in [0, 1].")
+    formula: ClassVar[Formula | None] = Formula.SQUARE
 
     def loss(self, y: Floats, score: Floats) -> Floats:
         if score.ndim == 1:

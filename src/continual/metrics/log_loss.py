@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from continual.core.cells import Formula
 from continual.core.stats.additive import label_noise
 from continual.metrics._losses import ProbabilityLoss, outcome_noise
 from continual.metrics.base import Floats
@@ -22,6 +23,7 @@ class LogLoss(ProbabilityLoss):
     """
 
     kind: Literal["log_loss"] = Field("log_loss", description="Logarithmic loss of probabilities, in nats.")
+    formula: ClassVar[Formula | None] = Formula.SURPRISE
 
     def loss(self, y: Floats, score: Floats) -> Floats:
         p = _cut(score)
