@@ -62,6 +62,20 @@ def test_metrics_of_a_window_are_those_of_its_rows_on_every_slice(stages: Stages
     assert (filled["coverage"] == filled["n_labelled"] / filled["n"]).all()
 
 
+def test_exact_metrics_are_those_of_the_rows_to_the_last_digit(stages: Stages) -> None:
+    world, window = stages("judged"), days(19, 23)
+    found = _app(world).metrics(window, as_of=day(24), exact=True).set_index(["slice", "metric"])
+    exact = _by_hand(world, window, day(24)).set_index(["slice", "metric"])
+    assert found.loc[exact.index, NUMBERS].to_numpy(float) == pytest.approx(exact[NUMBERS].to_numpy(float), nan_ok=True)
+    assert not found["method"].str.contains("binned").any()
+    app = _app(world)
+    app.score("2", window, as_of=day(24))
+    both = app.metrics(window, ["1", "2"], as_of=day(24), exact=True, slices=["overall"], metrics=["roc_auc"])
+    binned = app.metrics(window, ["1", "2"], as_of=day(24), slices=["overall"], metrics=["roc_auc"])
+    assert both["value"].to_numpy() == pytest.approx(binned["value"].to_numpy(), abs=2e-3)
+    assert binned["method"].str.contains("binned").all()
+
+
 def test_what_was_known_then_is_asked_again_after_late_and_corrected_labels(stages: Stages) -> None:
     """s6, s16: late labels touch their days only, the past reads as it was, cells or no cells."""
     world, window, then, later = stages("champion"), days(12, 20), day(22), day(30)

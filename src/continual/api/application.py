@@ -14,7 +14,7 @@ from continual.api.erased import with_absent, with_erased_since
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, utc
 from continual.distances.base import DISTANCES
-from continual.flows import back_score, cells, drift_query, label_query, slice_query, store_query
+from continual.flows import back_score, cells, drift_query, exact_query, label_query, slice_query, store_query
 from continual.flows.day_rows import LIVE
 from continual.flows.knowledge import newest
 from continual.flows.workspace import Outcome, Workspace
@@ -87,15 +87,18 @@ class Application:
         slices: Iterable[str] | None = None,
         metrics: Iterable[str] | None = None,
         as_of: datetime | None = None,
+        exact: bool = False,
     ) -> pd.DataFrame:
         """Every metric on every slice, with 95% intervals clustered by day and label coverage: see `store_query`.
 
+        exact: read every row instead of the cells, so that no ranking metric is binned; costs a scan.
         erased: rows of the window, of any slice, that are not in these numbers because they were erased by record key,
         or are past their retention on days without cells.
         """
         days, known = self._asked(window, as_of)
         with explained(self.workspace, days, known):
-            found = store_query.metrics(self.workspace, days, known, versions, slices=slices, kinds=metrics)
+            read = exact_query.metrics if exact else store_query.metrics
+            found = read(self.workspace, days, known, versions, slices=slices, kinds=metrics)
         return with_absent(self.workspace, found, days, known)
 
     def daily(

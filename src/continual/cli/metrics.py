@@ -60,6 +60,7 @@ def metrics(
         str, typer.Option("--version", "-v", help="`live` = as served, or a model version on every row it answered.")
     ] = "live",
     daily: Annotated[bool, typer.Option("--daily", help="Every day by itself.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="From the rows, not from score bins: costs a scan.")] = False,
     slice_names: SlicesOption = None,
     metric_names: MetricsOption = None,
     plot: PlotOption = None,
@@ -74,12 +75,15 @@ def metrics(
     where that is wider. As-of: what was known at an instant, whatever came in since.
     """
     found = open_application(home, configs, app)
+    if daily and exact:
+        raise typer.BadParameter("--exact is of the window as a whole: leave out --daily")
     if daily and plot is not None:
         one_metric(found.workspace.policy, metric_names, "a picture over time")
     if daily:
         frame = found.daily(window, version, slices=slice_names or ["overall"], metrics=metric_names, as_of=as_of)
     else:
-        frame = found.metrics(window, [version], slices=slice_names, metrics=metric_names, as_of=as_of)
+        names = {"slices": slice_names, "metrics": metric_names}
+        frame = found.metrics(window, [version], as_of=as_of, exact=exact, **names)
     if plot is not None:
         _draw(found, frame, daily, plot)
     if as_json:

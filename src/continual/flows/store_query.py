@@ -47,12 +47,12 @@ def metrics(
     """
     import pandas as pd
 
-    _check_days(window)
+    check_days(window)
     wanted = chosen(ws, kinds)
     found = cells.read(ws, versions, window, utc(as_of))
     _check_versions(versions, found, window)
     rows = [
-        _metric_row(version, name, metric, estimate)
+        metric_row(version, name, metric, estimate)
         for version in versions
         for metric in wanted
         for name, estimate in kept(found[version].slices, metric.from_cells(found[version]), slices)
@@ -77,7 +77,7 @@ def daily(
     """
     import pandas as pd
 
-    _check_days(window)
+    check_days(window)
     found = cells.read(ws, [version], window, utc(as_of))
     _check_versions([version], found, window)
     rows = []
@@ -85,7 +85,7 @@ def daily(
         one = found[version].of_day(position)
         for metric in chosen(ws, kinds):
             each = kept(one.slices, metric.from_cells(one), slices)
-            rows += [(_date(day), *_metric_row(version, name, metric, estimate)) for name, estimate in each]
+            rows += [(_date(day), *metric_row(version, name, metric, estimate)) for name, estimate in each]
     return pd.DataFrame(rows, columns=["day", *METRIC_COLUMNS])
 
 
@@ -108,7 +108,7 @@ def compare(
     """
     import pandas as pd
 
-    _check_days(window)
+    check_days(window)
     pair = f"{candidate}~{champion}"
     found = cells.read(ws, [candidate, champion, pair], window, utc(as_of))
     _check_versions([candidate, champion], found, window)
@@ -157,7 +157,7 @@ def kept(names: Sequence[str], values: Sequence[Any], wanted: Iterable[str] | No
     return [(name, by_name[name]) for name in wanted]
 
 
-def _metric_row(version: str, name: str, metric: Metric, found: Estimate) -> tuple[Any, ...]:
+def metric_row(version: str, name: str, metric: Metric, found: Estimate) -> tuple[Any, ...]:
     numbers = (found.value, found.low, found.high, found.n, found.n_labelled, found.coverage)
     return (version, name, metric.name, *numbers, found.method)
 
@@ -172,7 +172,12 @@ def _date(number: Any) -> date:
     return date(1970, 1, 1) + timedelta(days=int(number))
 
 
-def _check_days(window: Window) -> None:
+def check_days(window: Window) -> None:
+    """
+    Raises
+    ------
+    ContinualError: the window starts or ends within a day.
+    """
     parts = [t for t in (window.start, window.end) if (t.hour, t.minute, t.second, t.microsecond) != (0, 0, 0, 0)]
     if parts:
         raise ContinualError(
@@ -183,11 +188,16 @@ def _check_days(window: Window) -> None:
 def _check_versions(versions: Sequence[str], found: dict[str, Cells], window: Window) -> None:
     absent = [version for version in versions if version not in found]
     if absent:
-        raise ContinualError(
-            "There must be rows with answers of a version to measure it.",
-            f"none of {', '.join(absent)} in {window}.",
-            f"look at other days, or let it answer these: `continual score {absent[0]} --window {_text(window)}`.",
-        )
+        raise no_answer(absent, window)
+
+
+def no_answer(versions: Sequence[str], window: Window) -> ContinualError:
+    """What to say when versions have no answer in a window."""
+    return ContinualError(
+        "There must be rows with answers of a version to measure it.",
+        f"none of {', '.join(versions)} in {window}.",
+        f"look at other days, or let it answer these: `continual score {versions[0]} --window {_text(window)}`.",
+    )
 
 
 def _text(window: Window) -> str:
