@@ -155,4 +155,4 @@ def test_db_check_finds_another_schema_and_upgrade_makes_one(stages: Stages) -> 
     assert "9999" in answer.stderr and "install the version" in answer.stderr
     (world.home / "store" / "continual.db").unlink()
     assert cli(world, "db", "check").exit_code == 1
-    assert "from nothing to 0001" in cli(world, "db", "upgrade").stdout
+    assert "from nothing to 0003" in cli(world, "db", "upgrade").stdout
