@@ -1,6 +1,6 @@
 """What cells cost, as a multiple of merely reading the same columns in the same run.
 
-    python benchmarks/cells.py --data /tmp/cells --rows 10000000 --write
+    python benchmarks/cells.py --data cells-data --rows 10000000 --write
 
 CPU time of the process (user + system), one thread, minimum of --repeats; what numba compiles is compiled before.
 90 Parquet files (zstd, as the prediction log writes them), ten dictionary columns of 20 values (200 slices), two
