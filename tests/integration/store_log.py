@@ -22,10 +22,10 @@ def open_log(folder: Path, app: str = "flights") -> PredictionLog:
     return PredictionLog(f"sqlite:///{folder / 'catalog.db'}", (folder / "warehouse").as_uri(), app)
 
 
-def rows(day: int = 0, n: int = 3, **columns: Any) -> pa.Table:
+def rows(day: int = 0, n: int = 3, prefix: str = "", **columns: Any) -> pa.Table:
     at = [START + day * DAY + timedelta(hours=number) for number in range(n)]
     base: dict[str, Any] = {
-        "record_key": [f"{day}-{number}" for number in range(n)],
+        "record_key": [f"{prefix}{day}-{number}" for number in range(n)],
         "event_time": at,
         "known_at": [instant + timedelta(hours=1) for instant in at],
         "model_version": "1",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from store_log import DAY, FAR, START, labels, open_log, rows
 
 from continual.core.window import Window
 from continual.errors import BatchError, StoreError
@@ -21,38 +21,12 @@ from continual.stores.log_read import within
 
 pytestmark = pytest.mark.integration
 pytest_plugins = ["postgres"]
-DAY = timedelta(days=1)
-START = datetime(2026, 1, 1, tzinfo=UTC)
-FAR = START + 400 * DAY
 WEEK = Window(START, START + 7 * DAY)
-
-
-def _log(folder: Path, app: str = "flights") -> PredictionLog:
-    return PredictionLog(f"sqlite:///{folder / 'catalog.db'}", (folder / "warehouse").as_uri(), app)
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> PredictionLog:
-    return _log(tmp_path)
-
-
-def _rows(day: int = 0, n: int = 3, prefix: str = "", **columns: Any) -> pa.Table:
-    at = [START + day * DAY + timedelta(hours=number) for number in range(n)]
-    base: dict[str, Any] = {
-        "record_key": [f"{prefix}{day}-{number}" for number in range(n)],
-        "event_time": at,
-        "known_at": [instant + timedelta(hours=1) for instant in at],
-        "model_version": "1",
-        "prediction": [number / 10 for number in range(n)],
-        "batch_id": f"b{day}",
-        "carrier": "AA",
-    }
-    return pa.Table.from_pandas(pd.DataFrame({**base, **columns}), preserve_index=False)
-
-
-def _labels(*rows: tuple[str, float, int]) -> pa.Table:
-    frame = pd.DataFrame(rows, columns=["record_key", "value", "known_at"]).assign(source="x", batch_id="l")
-    return pa.Table.from_pandas(frame.assign(known_at=[START + day * DAY for day in frame["known_at"]]))
+    return open_log(tmp_path)
 
 
 def _keys(frame: pd.DataFrame) -> list[str]:
@@ -60,8 +34,8 @@ def _keys(frame: pd.DataFrame) -> list[str]:
 
 
 def test_what_was_written_is_read(log: PredictionLog) -> None:
-    log.append_predictions(_rows(1), "c1")
-    log.append_predictions(_rows(0), "c0")
+    log.append_predictions(rows(1), "c1")
+    log.append_predictions(rows(0), "c0")
     read = log.read_predictions(WEEK, FAR)
     assert _keys(read) == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
     assert read["event_time"].iloc[0] == pd.Timestamp(START)
@@ -74,11 +48,11 @@ def test_a_log_without_rows_reads_as_empty(log: PredictionLog) -> None:
     assert log.read_predictions(WEEK, FAR).columns.tolist()[:2] == ["record_key", "event_time"]
     assert len(log.read_labelled(WEEK, FAR)) == len(log.read_labels(None, FAR)) == len(log.read_quarantine()) == 0
     assert log.snapshot_id("predictions") is None
-    assert log.split_new(_rows())[0].num_rows == 3
+    assert log.split_new(rows())[0].num_rows == 3
 
 
 def test_windows_are_half_open_and_as_of_is_inclusive(log: PredictionLog) -> None:
-    log.append_predictions(_rows(0, n=3), "c")
+    log.append_predictions(rows(0, n=3), "c")
     hour = timedelta(hours=1)
     assert _keys(log.read_predictions(Window(START, START + 2 * hour), FAR)) == ["0-0", "0-1"]
     assert _keys(log.read_predictions(Window(START + hour, FAR), FAR)) == ["0-1", "0-2"]
@@ -86,18 +60,18 @@ def test_windows_are_half_open_and_as_of_is_inclusive(log: PredictionLog) -> Non
 
 
 def test_a_commit_id_is_appended_once(log: PredictionLog) -> None:
-    first = log.append_predictions(_rows(0), "c0")
-    second = log.append_predictions(_rows(1), "c1")
-    assert log.append_predictions(_rows(2), "c0") == first != second
-    assert log.append_labels(_labels(("0-0", 1, 1)), "l") == log.append_labels(_labels(("0-1", 1, 1)), "l")
+    first = log.append_predictions(rows(0), "c0")
+    second = log.append_predictions(rows(1), "c1")
+    assert log.append_predictions(rows(2), "c0") == first != second
+    assert log.append_labels(labels(("0-0", 1, 1)), "l") == log.append_labels(labels(("0-1", 1, 1)), "l")
     assert len(log.read_predictions(WEEK, FAR)) == 6
     assert _keys(log.read_labels(None, FAR)) == ["0-0"]
     assert log.snapshot_id("predictions") == second
 
 
 def test_an_old_snapshot_stays_readable(log: PredictionLog) -> None:
-    first = log.append_predictions(_rows(0), "c0")
-    log.append_predictions(_rows(1, wind=1.5), "c1")
+    first = log.append_predictions(rows(0), "c0")
+    log.append_predictions(rows(1, wind=1.5), "c1")
     old = log.read_predictions(WEEK, FAR, snapshot_id=first)
     assert len(old) == 3
     assert "wind" not in old
@@ -108,18 +82,18 @@ def test_an_old_snapshot_stays_readable(log: PredictionLog) -> None:
 
 
 def test_s06_a_redelivered_batch_adds_nothing(log: PredictionLog) -> None:
-    log.append_predictions(_rows(0), "c0")
-    again = _rows(0, batch_id="other", known_at=FAR)
+    log.append_predictions(rows(0), "c0")
+    again = rows(0, batch_id="other", known_at=FAR)
     new, identical, conflicts = log.split_new(again)
     assert (new.num_rows, identical, conflicts.num_rows) == (0, 3, 0)
-    log.append_predictions(pa.concat_tables([again, _rows(1)]), "c1")
+    log.append_predictions(pa.concat_tables([again, rows(1)]), "c1")
     assert _keys(log.read_predictions(WEEK, FAR)) == ["0-0", "0-1", "0-2", "1-0", "1-1", "1-2"]
     assert log.existing(["0-1", "1-2", "9-9"], Window(START, START + DAY))["record_key"].tolist() == ["0-1"]
 
 
 def test_s06_a_contradicting_row_is_named_and_not_appended(log: PredictionLog) -> None:
-    log.append_predictions(_rows(0), "c0")
-    changed = _rows(0, n=4, prediction=[0.0, 0.9, 0.2, 0.3])
+    log.append_predictions(rows(0), "c0")
+    changed = rows(0, n=4, prediction=[0.0, 0.9, 0.2, 0.3])
     new, identical, conflicts = log.split_new(changed)
     assert (new.column("record_key").to_pylist(), identical) == (["0-3"], 2)
     assert conflicts.column("record_key").to_pylist() == ["0-1"]
@@ -130,26 +104,26 @@ def test_s06_a_contradicting_row_is_named_and_not_appended(log: PredictionLog) -
 
 
 def test_new_columns_join_and_type_conflicts_are_refused(log: PredictionLog) -> None:
-    log.append_predictions(_rows(0), "c0")
-    log.append_predictions(_rows(1, **{"wind.gust": [1.0, 2.0, None]}), "c1")
-    log.append_predictions(_rows(2), "c2")
+    log.append_predictions(rows(0), "c0")
+    log.append_predictions(rows(1, **{"wind.gust": [1.0, 2.0, None]}), "c1")
+    log.append_predictions(rows(2), "c2")
     read = log.read_predictions(WEEK, FAR)
     assert read["wind.gust"].isna().tolist() == [True] * 3 + [False, False] + [True] * 4
     with pytest.raises(BatchError, match=r"'carrier' must be string.*int64"):
-        log.append_predictions(_rows(3, carrier=1), "c3")
+        log.append_predictions(rows(3, carrier=1), "c3")
     assert len(log.read_predictions(WEEK, FAR)) == 9
 
 
 def test_an_empty_batch_is_remembered(log: PredictionLog) -> None:
-    snapshot = log.append_predictions(_rows(0).slice(0, 0), "c0")
-    assert log.append_predictions(_rows(0), "c0") == snapshot
+    snapshot = log.append_predictions(rows(0).slice(0, 0), "c0")
+    assert log.append_predictions(rows(0), "c0") == snapshot
     assert len(log.read_predictions(WEEK, FAR)) == 0
 
 
 def test_labels_join_as_known_at_the_instant(log: PredictionLog) -> None:
-    log.append_predictions(_rows(0), "c0")
-    log.append_labels(_labels(("0-0", 1.0, 1), ("0-1", 0.0, 3), ("unknown", 1.0, 1)), "l0")
-    log.append_labels(_labels(("0-0", 0.0, 5)), "l1")
+    log.append_predictions(rows(0), "c0")
+    log.append_labels(labels(("0-0", 1.0, 1), ("0-1", 0.0, 3), ("unknown", 1.0, 1)), "l0")
+    log.append_labels(labels(("0-0", 0.0, 5)), "l1")
     seen = {day: log.read_labelled(WEEK, START + day * DAY)["label"].tolist() for day in (1, 3, 5)}
     assert [[None if pd.isna(v) else v for v in values] for values in seen.values()] == [
         [1.0, None, None],
@@ -173,7 +147,7 @@ def test_quarantine_keeps_rows_by_item(log: PredictionLog) -> None:
 
 
 def test_a_day_is_a_partition_and_a_read_opens_only_its_days(log: PredictionLog) -> None:
-    log.append_predictions(pa.concat_tables([_rows(day) for day in (3, 0, 1, 2)]), "c")
+    log.append_predictions(pa.concat_tables([rows(day) for day in (3, 0, 1, 2)]), "c")
     table = LogTable(log._catalog, "flights", "predictions").load()
     assert table is not None
     partitions = table.inspect.partitions().to_pylist()
@@ -187,17 +161,17 @@ def test_a_day_is_a_partition_and_a_read_opens_only_its_days(log: PredictionLog)
 
 
 def test_applications_do_not_see_each_other(tmp_path: Path) -> None:
-    _log(tmp_path, "flights").append_predictions(_rows(0), "c0")
-    assert len(_log(tmp_path, "bikes").read_predictions(WEEK, FAR)) == 0
+    open_log(tmp_path, "flights").append_predictions(rows(0), "c0")
+    assert len(open_log(tmp_path, "bikes").read_predictions(WEEK, FAR)) == 0
 
 
 def _write(uri: str, warehouse: str, writer: int, count: int, barrier: Barrier) -> None:
     log = PredictionLog(uri, warehouse, "flights")
     for number in range(count):
         barrier.wait(60)
-        log.append_predictions(_rows(number, prefix="shared-"), f"shared-{number}")
-        log.append_predictions(_rows(number, prefix=f"{writer}-", **{f"from_{writer}": 1.0}), f"{writer}-{number}")
-        log.append_predictions(_rows(number, prefix="overlap-"), f"overlap-{writer}-{number}")
+        log.append_predictions(rows(number, prefix="shared-"), f"shared-{number}")
+        log.append_predictions(rows(number, prefix=f"{writer}-", **{f"from_{writer}": 1.0}), f"{writer}-{number}")
+        log.append_predictions(rows(number, prefix="overlap-"), f"overlap-{writer}-{number}")
 
 
 def _race(uri: str, warehouse: str, writers: int, count: int) -> None:

@@ -160,7 +160,11 @@ def _blocks(ws: Workspace, plan: Plan, day: date, as_of: datetime, pairs: Pairs)
     if not table.num_rows:
         return {}
     known = [(a, b) for a, b in pairs if a in versions and b in versions]
-    return build_day(Day((day - EPOCH).days, table, versions), plan, known)
+    live = versions.pop(LIVE)
+    twin = next((version for version, columns in versions.items() if columns == live), None)
+    own = versions if twin else {LIVE: live, **versions}
+    blocks = build_day(Day((day - EPOCH).days, table, own), plan, known)
+    return {LIVE: blocks[twin], **blocks} if twin else blocks  # the same rows are not summed twice
 
 
 def _stored(blocks: dict[str, Block], layout: str, as_of: datetime) -> list[StoredCells]:

@@ -29,6 +29,9 @@ def day_rows(ws: Workspace, plan: Plan, day: date, as_of: datetime) -> tuple[pa.
     table = _with_computed(table, computed(ws.policy, wanted))
     versions = {LIVE: answers[1:] or answers}
     scores = ws.log.read_all_scores(window, as_of)
+    served = table.column("model_version").unique().to_pylist()
+    if len(served) == 1 and served[0] is not None and not scores.num_rows:
+        return table, {**versions, served[0]: versions[LIVE]}  # it served every row: its answers are the live ones
     for version in _versions(table, scores):
         table, versions[version] = _with_answers(table, scores, version, versions[LIVE])
     return table, versions

@@ -12,7 +12,6 @@ from continual.core.alarm import MonitorReading
 from continual.core.diagnosis import Actuator, Cause, Diagnosis
 from continual.core.slices import Slice, resolve
 from continual.core.stats.maturity import Cohorts, readable
-from continual.core.target import Target
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, floor_day, utc
 from continual.flows import diagnose
@@ -65,7 +64,7 @@ def _compare(ws: Workspace, reign: Reign, previous: str | None, as_of: datetime)
     reading = ws.policy.monitor.read(diagnose.streams(frame, slices, excess))
     if cohorts.reason:
         reading = replace(reading, reason=f"{reading.reason}; {cohorts.reason}")
-    losses = (_loss(target, served, label), _loss(target, other, label)) if target.task != "regression" else None
+    losses = (target.loss(served, label), target.loss(other, label)) if target.task != "regression" else None
     return reading.reason, Paired(frame, slices, excess, losses, reading, cohorts.problem)
 
 
@@ -74,12 +73,6 @@ def _cohorts(ws: Workspace, frame: pd.DataFrame, as_of: datetime) -> Cohorts:
     label = frame["label"].to_numpy(dtype=float, na_value=np.nan)
     event, known = (frame[name].to_numpy("datetime64[us]") for name in ("event_time", "label_known_at"))
     return readable(event, known, label, as_of, ws.policy.label.lag, ws.policy.label.given_up_after)
-
-
-def _loss(target: Target, answered: Any, label: Any) -> Any:
-    """(n,) loss of one version alone: its excess over answers that are always right."""
-    right = np.eye(len(target.classes))[label.astype(np.int64)] if target.task == "multiclass" else label
-    return target.excess(answered, right, label)
 
 
 def _slices_now(ws: Workspace, reign: Reign, as_of: datetime) -> list[Slice]:
