@@ -49,13 +49,13 @@ up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies i
 
 .PHONY: test
 test: $(VENV)/.dev ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 	@$(BIN)/pytest tests/integration
 	@$(BIN)/pytest tests/e2e
 
 .PHONY: unit
 unit: $(VENV)/.dev ## Fast tests only (under a minute)
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 
 .PHONY: lint
 lint: $(VENV)/.dev ## Style, layer contracts, budgets of size
