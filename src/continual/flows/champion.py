@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from continual.core.window import utc
 from continual.errors import ModelUnavailable, PromotionRefused, StoreError
 from continual.flows.workspace import Workspace
-from continual.models.registry import CHAMPION, PREVIOUS, Registry
+from continual.models.registry import CHAMPION, PREVIOUS
 
 if TYPE_CHECKING:
     from continual.stores.entry import Entry
@@ -140,7 +140,7 @@ def _quarantine(ws: Workspace, done: Entry) -> None:
 
 def _assert_served(ws: Workspace, version: str) -> None:
     """Ask a fresh client: 'the call did not fail' is not 'the alias moved' (s40)."""
-    seen = Registry(ws.settings.tracking_uri, ws.app).champion()
+    seen = ws.fresh_registry().champion()
     if seen != version:
         raise ModelUnavailable(
             f"The registry must serve version {version} as champion now.", f"version {seen}.", "clear this task."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from continual.core.window import Window
 from continual.flows.workspace import Workspace
-from continual.models.artifact import Floats, load_model, score
+from continual.models.artifact import Floats, score
 from continual.models.recipe import trusted_types
 
 if TYPE_CHECKING:
@@ -24,17 +24,22 @@ def load_version(ws: Workspace, version: str) -> Any:
     ------
     ModelUnavailable: it does not load.
     """
-    return load_model(ws.settings.tracking_uri, f"models:/{ws.app}/{version}", _trusted(ws, version))
+    return ws.load(version, _trusted(ws, version))
 
 
 def answers(ws: Workspace, version: str, frame: pd.DataFrame) -> Floats:
-    """What a version says to every row of `frame`: (n,) or (n, K), see `models.artifact.score`.
+    """What a version says to every logged row in `frame`: (n,) or (n, K), see `models.artifact.score`.
 
     Raises
     ------
     ModelUnavailable: it does not load or has no legal answer.
     """
-    return score(load_version(ws, version), frame, ws.policy.features.all, ws.policy.label.target)
+    known = ws.known_answers(version, frame)
+    return (
+        score(load_version(ws, version), frame, ws.policy.features.all, ws.policy.label.target)
+        if known is None
+        else known
+    )
 
 
 def _trusted(ws: Workspace, version: str) -> tuple[str, ...]:

@@ -61,11 +61,10 @@ def _make(ws: Workspace, job: _Job) -> str:
     """Fit, log, register; returns the version. What `_record` needs is in its tags: they come with it or not at all."""
     rows = ws.datasets.load(job.dataset.id)
     validation = _forward_validation(ws, job, rows)
-    model = _fit(ws, job, rows)
+    model = ws.fitted(job.key, lambda: _fit(ws, job, rows))
     with ws.registry.reachable("MLflow"):
         ws.registry.close_runs(job.key)
-        with _run(ws, job) as run_id:
-            uri = _log(ws, job, rows, model, validation)
+        uri, run_id = ws.kept(job.key, model) or _track(ws, job, rows, model, validation)
     tags = {"dataset": job.dataset.id, "trainer": job.trainer.name, "recipe": job.recipe, "policy": ws.loaded.hash}
     if validation is not None:
         tags["validation"] = repr(validation)
@@ -139,9 +138,17 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
     one_class = ws.policy.label.target.task != "regression" and past["label"].nunique() < 2
     if past.empty or later.empty or one_class:
         return None
-    scores = score(_fit(ws, job, past), later, ws.policy.features.all, ws.policy.label.target)
+    scores = score(
+        ws.fitted(f"{job.key}-past", lambda: _fit(ws, job, past)), later, ws.policy.features.all, ws.policy.label.target
+    )
     everything = np.ones(len(later), dtype=bool)
     return ws.policy.primary.estimate(rows_in(later, everything, ws.policy.primary.needs), scores).value
+
+
+def _track(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: float | None) -> tuple[str, str]:
+    """(uri, run id) of the candidate in MLflow."""
+    with _run(ws, job) as run_id:
+        return _log(ws, job, rows, model, validation), run_id
 
 
 @contextmanager

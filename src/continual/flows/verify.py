@@ -8,7 +8,6 @@ from continual.core.window import utc
 from continual.errors import ModelUnavailable
 from continual.flows.serving_check import check_serves
 from continual.flows.workspace import Outcome, Workspace
-from continual.models.registry import Registry
 
 
 def verify(ws: Workspace, as_of: datetime) -> Outcome:
@@ -18,7 +17,7 @@ def verify(ws: Workspace, as_of: datetime) -> Outcome:
     ------
     ModelUnavailable: alias and ledger differ, or the champion does not load or score.
     """
-    served, current = Registry(ws.settings.tracking_uri, ws.app).champion(), ws.champions.current()
+    served, current = ws.fresh_registry().champion(), ws.champions.current()
     known = current.version if current else None
     if served is None or served != known:
         raise ModelUnavailable(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from continual.models.artifact import load_model
 from continual.models.registry import Registry
 from continual.policy.last_good import PolicyShelf
 from continual.policy.load import LoadedPolicy
@@ -14,6 +16,9 @@ from continual.policy.models import Policy
 from continual.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.models.artifact import Floats
     from continual.stores.batches import BatchRegistry
     from continual.stores.cells import CellStore
     from continual.stores.champions import ChampionHistory
@@ -139,3 +144,30 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         return Registry(self.settings.tracking_uri, self.app)
+
+    def fresh_registry(self) -> Registry:
+        """Asked anew: 'the call did not fail' is not 'it happened' (s40)."""
+        return Registry(self.settings.tracking_uri, self.app)
+
+    # What a replay does its own way, because it fits and scores the same things under many policies.
+
+    def load(self, version: str, trusted: tuple[str, ...]) -> Any:
+        """The fitted pipeline of a version.
+
+        Raises
+        ------
+        ModelUnavailable: it does not load.
+        """
+        return load_model(self.settings.tracking_uri, f"models:/{self.app}/{version}", trusted)
+
+    def known_answers(self, version: str, rows: pd.DataFrame) -> Floats | None:
+        """What a version says to these logged rows where that is known already, or None: score them."""
+        return None
+
+    def fitted(self, key: str, fit: Callable[[], Any]) -> Any:
+        """The model that `fit` makes; key: of everything that goes into it."""
+        return fit()
+
+    def kept(self, key: str, model: Any) -> tuple[str, str] | None:
+        """(uri, run id) of a candidate that is kept elsewhere than in MLflow, or None."""
+        return None
