@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from continual.estimators.base import ESTIMATORS, Draws, Estimator, Evidence
-from continual.samplers._poisson import inclusion_probabilities
+from continual.samplers._designs import inclusion_probabilities
 
 ROWS, DAYS, LABELS, CHOSEN = 6000, 20, 1000, 0.8
 #: Share of rows of each slice and its error in the calibrated world; the last has about 50 labels.

@@ -17,7 +17,7 @@ from continual.flows.log_rows import log_table
 from continual.flows.logged import labelled_rows
 from continual.flows.measure import measure
 from continual.flows.weights import INCLUSION, requests_of, with_inclusion
-from continual.samplers._poisson import inclusion_probabilities, keyed_uniform
+from continual.samplers._designs import inclusion_probabilities, keyed_uniform
 from continual.stores.requests import UNCHOSEN, Draw
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from continual.core.window import Window, utc
 from continual.errors import NotEnoughData, Skipped
 from continual.flows.champion import reconcile
 from continual.flows.measure import labelled
-from continual.flows.serving_check import load_version
+from continual.flows.pool import pool_of
 from continual.flows.workspace import Outcome, Workspace
-from continual.models.artifact import inputs_of
 from continual.models.recipe import recipe_hash
 from continual.policy.windows import RetrainWindows, retrain_windows
-from continual.samplers.base import Pool, Sample
+from continual.samplers.base import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +55,7 @@ def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tup
     pool = ws.log.read_labelled(windows.training, as_of)
     pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
     _check_pool(ws, pool, windows.training)
-    sample = _draw(ws, pool)
+    sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
     dataset = _store(ws, pool, sample, windows, as_of)
     labels = ws.policy.labeler.request(pool["record_key"].to_numpy()[sample.chosen])
     shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {windows.training}"
@@ -94,14 +93,6 @@ def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
             f"{hole[widest].astype('timedelta64[h]')} after {str(times[widest])[:16]}Z.",
             "ingest the missing days or replay their quarantined batches, then start the retrain again.",
         )
-
-
-def _draw(ws: Workspace, pool: pd.DataFrame) -> Sample:
-    champion = ws.registry.champion()
-    model = load_version(ws, champion) if champion and ws.policy.sampler.needs_model else None
-    columns = ws.policy.features.all if model is None else inputs_of(model, ws.policy.features.all)
-    candidates = Pool(pool["record_key"].to_numpy(dtype=object), pool[columns], model)
-    return ws.policy.sampler.draw(candidates, ws.policy.seed)
 
 
 def _store(

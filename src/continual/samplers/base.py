@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +14,32 @@ from pydantic import Field
 from continual.core.family import Family, Strategy
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 SAMPLERS = Family("sampler", "continual.samplers")
+#: `predict_proba`'s (n, K) answers -> (n, K) probabilities that can be believed.
+Calibration = Callable[[Floats], Floats]
+Reads = Literal["model", "rival", "committee", "slices", "needed", "event_time"]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows to choose from. keys: record keys, length n. features: (n, d) table the model reads. model: the
-    fitted champion with `predict_proba`, or None before the first one."""
+    """Rows to choose from, n of them. What is unknown is None or empty, and no sampler depends on more than it reads.
+
+    keys: (n,) record keys. features: (n, d) table, read in slices of rows and never as a whole. model: the fitted
+    champion with `predict_proba` (regression: `predict`), None before the first one. event_time: (n,) datetime64.
+    slices: name -> (n,) members. needed: slice -> further labels that the last verdict asked for. rival: fitted
+    candidate or challenger. committee: fitted models. calibration: of the champion's probabilities.
+    """
 
     keys: npt.NDArray[Any]
     features: Any
-    model: Any | None
+    model: Any | None = None
+    event_time: npt.NDArray[np.datetime64] | None = None
+    slices: Mapping[str, Bools] = field(default_factory=dict)
+    needed: Mapping[str, int] = field(default_factory=dict)
+    rival: Any | None = None
+    committee: tuple[Any, ...] = ()
+    calibration: Calibration | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -31,34 +47,69 @@ class Pool:
 
 @dataclass(frozen=True)
 class Sample:
-    """chosen: (n,) bool. probability: (n,) inclusion probability in (0, 1] of every row, chosen or not."""
+    """chosen: (n,) bool. probability: (n,) inclusion probability in (0, 1] of every row, chosen or not. components:
+    the same by component of the sampler, each (n,) in [0, 1], with probability = 1 - prod(1 - component)."""
 
-    chosen: npt.NDArray[np.bool_]
+    chosen: Bools
     probability: Floats
+    components: Mapping[str, Floats] = field(default_factory=dict)
+
+    def components_of(self, row: int) -> dict[str, float]:
+        """Inclusion probabilities of one row by component, those that are 0 left out."""
+        return {name: float(pi[row]) for name, pi in self.components.items() if pi[row] > 0}
 
 
 class Sampler(Strategy):
-    """Poisson design: each row is drawn independently with its own recorded probability."""
+    """Each row is drawn with its own recorded probability; a draw depends on keys, probabilities and seed alone."""
 
     family: ClassVar[Family] = SAMPLERS
-    #: Whether `weigh` reads `Pool.model`; loading a model costs seconds.
-    needs_model: ClassVar[bool] = False
     #: Values of label.task it serves.
     tasks: ClassVar[frozenset[str]] = frozenset({"binary", "multiclass", "regression"})
 
     budget: int | None = Field(
         None, ge=1, description="Expected number of labelled rows per retrain; none = every row, probability 1."
     )
+    design: Literal["poisson", "fixed"] = Field(
+        "poisson",
+        description="poisson: rows are drawn independently, the number varies; fixed: exactly the budget is drawn.",
+    )
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        """Fields of the pool, besides keys and features, that it looks at; loading a model costs seconds."""
+        return frozenset()
 
     @abstractmethod
     def weigh(self, pool: Pool) -> Floats:
         """(n,) non-negative weights; probabilities are proportional to them, capped at 1."""
 
-    def draw(self, pool: Pool, seed: int) -> Sample:
-        """Draw with a seed; the draw of a row depends on its key and the seed alone, not on pool order."""
-        from continual.samplers._poisson import inclusion_probabilities, keyed_uniform
+    def parts(self, pool: Pool, budget: int) -> dict[str, Floats]:
+        """Component -> (n,) inclusion probabilities for `budget` < n labels; together they make sum(pi) = budget."""
+        from continual.samplers._designs import inclusion_probabilities
 
-        if self.budget is None or self.budget >= len(pool):
-            return Sample(np.ones(len(pool), dtype=bool), np.ones(len(pool)))
-        probability = inclusion_probabilities(self.weigh(pool), self.budget)
-        return Sample(keyed_uniform(pool.keys, seed) < probability, probability)
+        return {self.kind: inclusion_probabilities(self.weigh(pool), budget)}
+
+    def strata(self, pool: Pool) -> npt.NDArray[np.int64] | None:
+        """(n,) groups among which a fixed design spreads its rows evenly; None = no groups."""
+        return None
+
+    def draw(self, pool: Pool, seed: int, budget: int | None = None) -> Sample:
+        """Draw with a seed; `budget` stands in for the policy's. The draw does not depend on the order of the pool.
+
+        Raises
+        ------
+        ValueError: weights are no numbers, for example because the model's scores are none.
+        """
+        from continual.samplers import _designs
+
+        budget = self.budget if budget is None else budget
+        if budget is None or budget >= len(pool):
+            every = np.ones(len(pool))
+            return Sample(np.ones(len(pool), dtype=bool), every, {"everything": every})
+        parts = self.parts(pool, budget)
+        probability = _designs.union(parts.values())
+        uniform = _designs.keyed_uniform(pool.keys, seed)
+        if self.design == "poisson":
+            return Sample(uniform < probability, probability, parts)
+        chosen = _designs.systematic(probability, uniform, self.strata(pool), seed)
+        return Sample(chosen, probability, parts)

@@ -1,0 +1,132 @@
+"""Logged rows -> the pool a sampler chooses from, with whatever the policy's sampler reads and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from continual.core.canonical import digest
+from continual.core.projection import with_projections
+from continual.core.slices import masks, resolve
+from continual.core.target import Target
+from continual.core.verdict import OVERALL
+from continual.core.window import Window, utc
+from continual.errors import ModelUnavailable
+from continual.flows.confidence import confidence
+from continual.flows.serving_check import load_version
+from continual.flows.workspace import Workspace
+from continual.models.artifact import inputs_of, score
+from continual.models.registry import CHALLENGER
+from continual.samplers.base import Floats, Pool, Sampler
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from continual.stores.entry import Entry
+
+#: Versions that vote besides the champion.
+COMMITTEE = 4
+
+
+class Answers:
+    """A version as samplers read it: from a table of logged rows to the policy's classes, in their order."""
+
+    def __init__(self, model: Any, features: list[str], target: Target) -> None:
+        self.inputs, self._model, self._features, self._target = inputs_of(model, features), model, features, target
+        self.classes_ = np.arange(max(2, len(target.classes)))
+
+    def predict_proba(self, rows: pd.DataFrame) -> Floats:
+        """(n, K)."""
+        found = score(self._model, rows, self._features, self._target)
+        return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
+
+    def predict(self, rows: pd.DataFrame) -> Floats:
+        """(n,) most probable class, or the value."""
+        if self._target.task == "regression":
+            return score(self._model, rows, self._features, self._target)
+        return np.asarray(self.predict_proba(rows).argmax(axis=1), dtype=np.float64)
+
+
+def pool_of(ws: Workspace, frame: pd.DataFrame, as_of: datetime, sampler: Sampler | None = None) -> Pool:
+    """frame: (n, ...) rows as logged, with record_key, event_time and the policy's columns. sampler: whose needs count,
+    by default the policy's.
+
+    Raises
+    ------
+    ModelUnavailable: the registry does not answer, or the champion does not load. A rival or a member of the committee
+    that does not load is left out: it chooses, it does not decide.
+    """
+    reads = (sampler or ws.policy.sampler).reads
+    champion = ws.registry.champion() if reads & {"model", "rival", "committee"} else None
+    model = _answers(ws, champion) if champion else None
+    return Pool(
+        keys=frame["record_key"].to_numpy(dtype=object),
+        features=frame,
+        model=model,
+        event_time=frame["event_time"].to_numpy(dtype="datetime64[us]"),
+        slices=slice_members(ws, frame) if "slices" in reads else {},
+        needed=labels_needed(ws, as_of) if "needed" in reads else {},
+        rival=_first(ws, rivals(ws, champion, as_of)) if champion and "rival" in reads else None,
+        committee=_committee(ws, champion) if champion and "committee" in reads else (),
+        calibration=confidence(ws, champion, model, as_of) if champion and "model" in reads else None,
+    )
+
+
+def seed_of(ws: Workspace, window: Window, as_of: datetime) -> int:
+    """The seed of a draw. Draws at different instants or over different windows are independent, so that the chance
+    that one of several takes a row is 1 - prod(1 - pi); the same draw again takes the same rows."""
+    return int(digest([ws.policy.seed, window.as_dict(), as_of.isoformat()])[:12], 16)
+
+
+def slice_members(ws: Workspace, frame: pd.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
+    """Slice -> (n,) members, by the policy's definitions over the rows of `frame`; all rows are no slice here."""
+    rows = with_projections(frame, ws.policy.projections)
+    found = resolve(ws.policy.slices, rows)
+    return {name: inside for name, inside in masks(found, rows).items() if name != OVERALL}
+
+
+def labels_needed(ws: Workspace, as_of: datetime) -> Mapping[str, int]:
+    """Slice -> further labels that the newest verdict by `as_of` said would settle it."""
+    verdict = _last_verdict(ws, as_of)
+    needs = verdict.evidence["verdict"]["labels_needed"] if verdict else {}
+    return {str(name): int(n) for name, n in needs.items() if name != OVERALL}
+
+
+def rivals(ws: Workspace, champion: str | None, as_of: datetime) -> list[str]:
+    """Versions the champion may be compared with, likeliest first: the challenger, then the candidate of the newest
+    verdict; never a quarantined one."""
+    last = _last_verdict(ws, as_of)
+    named = [ws.registry.aliases().get(CHALLENGER), last.evidence["candidate"] if last else None]
+    bad = {v.version for v in ws.versions.versions(state="quarantined")}
+    return [version for version in dict.fromkeys(named) if version and version != champion and version not in bad]
+
+
+def _last_verdict(ws: Workspace, as_of: datetime) -> Entry | None:
+    newest_first = ws.ledger.entries(kind="verdict", newest_first=True)
+    return next((entry for entry in newest_first if utc(entry.as_of) <= utc(as_of)), None)
+
+
+def _committee(ws: Workspace, champion: str) -> tuple[Any, ...]:
+    """The champion and the newest others that load."""
+    usable = [v.version for v in ws.versions.versions() if v.state != "quarantined" and v.version != champion]
+    members = [_answers(ws, champion), *(_loaded(ws, version) for version in usable[-COMMITTEE:])]
+    return tuple(member for member in members if member is not None)
+
+
+def _first(ws: Workspace, versions: list[str]) -> Any | None:
+    return next((found for version in versions if (found := _loaded(ws, version)) is not None), None)
+
+
+def _loaded(ws: Workspace, version: str) -> Any | None:
+    try:
+        return _answers(ws, version)
+    except ModelUnavailable:
+        return None
+
+
+def _answers(ws: Workspace, version: str) -> Answers:
+    return Answers(load_version(ws, version), ws.policy.features.all, ws.policy.label.target)
