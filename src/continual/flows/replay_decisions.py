@@ -154,23 +154,13 @@ def _trigger(replay: Replay, entry: Entry) -> Both:
         return Both("", recorded, {"answer": "no retrain", "reason": guard})
     decision = _diagnosed(replay, entry)
     if decision is None:
-        decision = replay.policy(entry).trigger.decide(_trigger_evidence(entry.evidence["evidence"]))
+        decision = replay.policy(entry).trigger.decide(TriggerEvidence.from_dict(entry.evidence["evidence"]))
     word = _word(decision.retrain)
     return Both("", recorded, dict(storable({"answer": word, "reason": f"{word}: {decision.reason}"})))
 
 
 def _word(retrain: bool) -> str:
     return "retrain" if retrain else "no retrain"
-
-
-def _trigger_evidence(value: dict[str, Any]) -> TriggerEvidence:
-    from continual.core.window import utc
-
-    read = getattr(TriggerEvidence, "from_dict", None)
-    if read is not None:
-        return read(value)  # type: ignore[no-any-return]
-    instants = {name: utc(value[name]) for name in ("as_of", "last_retrain") if value.get(name) is not None}
-    return TriggerEvidence(**{**value, **instants})
 
 
 _COOLING = "no retrain: cooling down after the rollback of "

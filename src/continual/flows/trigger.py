@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from continual.core.diagnosis import Actuator
 from continual.core.window import Window, utc
@@ -10,6 +10,8 @@ from continual.flows.diagnose import key_of
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import matured_until
 from continual.triggers.base import Decision, TriggerEvidence
+
+DAY = timedelta(days=1)
 
 
 def decide(ws: Workspace, as_of: datetime, alarmed: bool) -> Outcome:
@@ -71,11 +73,17 @@ def _evidence(ws: Workspace, as_of: datetime) -> TriggerEvidence:
     last = max((e.as_of for e in ws.ledger.entries(kind="retrain")), default=None)
     since = last or ws.policy.active.start
     end = matured_until(ws.policy, as_of)
+    reign = ws.champions.current()
+    trained = ws.versions.get(reign.version).trained if reign is not None else None
     return TriggerEvidence(
         as_of=as_of,
         last_retrain=last,
         new_labels=_count_labels(ws, Window(since, end), as_of) if end > since else 0,
-        has_champion=ws.champions.current() is not None,
+        has_champion=reign is not None,
+        champion=reign.version if reign else None,
+        age=(as_of - trained.end) / DAY if trained else None,
+        reigning=(as_of - reign.as_of) / DAY if reign else None,
+        prices=ws.policy.prices,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from continual.behaviours.base import BEHAVIOURS, Behaviour
 from continual.core.duration import Duration
 from continual.core.family import InFamily
+from continual.core.prices import Prices
 from continual.core.projection import Projection
 from continual.core.slices import SliceSpec
 from continual.core.target import Target
@@ -172,6 +173,7 @@ class Policy(Section):
         description="Looks for inputs that broke, before any label.",
     )
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
+    prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)
     store: StorePolicy = Field(default_factory=StorePolicy)
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from continual.core.family import InFamily
-from continual.triggers.base import TRIGGERS, Decision, Trigger, TriggerEvidence
+from continual.triggers.base import TRIGGERS, Decision, Needs, Trigger, TriggerEvidence, all_needs
 
 
 class AnyOf(Trigger):
@@ -19,3 +19,7 @@ class AnyOf(Trigger):
     def decide(self, evidence: TriggerEvidence) -> Decision:
         decisions = [t.decide(evidence) for t in self.triggers]
         return Decision(any(d.retrain for d in decisions), "; ".join(d.reason for d in decisions))
+
+    @property
+    def needs(self) -> Needs:
+        return all_needs(self.triggers)

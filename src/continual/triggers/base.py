@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from continual.core.family import Family, Strategy
+from continual.core.trigger_evidence import TriggerEvidence as TriggerEvidence  # noqa: PLC0414
 
 TRIGGERS = Family("trigger", "continual.triggers")
 
 
 @dataclass(frozen=True)
-class TriggerEvidence:
-    """as_of: instant of knowledge. last_retrain: as_of of the last retrain decision that trained, or None.
-    new_labels: matured labelled rows since then. has_champion: a version serves."""
+class Needs:
+    """Parts of the evidence that cost something to gather, and that a trigger asks for.
 
-    as_of: datetime
-    last_retrain: datetime | None
-    new_labels: int
-    has_champion: bool
+    shadow: `days` and `generations`, by fitting a fresh model now and then. looks: how many past looks at every metric
+    and slice. distances: kinds of distance measured on every column, from the champion's training rows to the newest.
+    """
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    shadow: bool = False
+    looks: int = 0
+    distances: frozenset[str] = frozenset()
+
+    def __or__(self, other: Needs) -> Needs:
+        looks = max(self.looks, other.looks)
+        return Needs(self.shadow or other.shadow, looks, self.distances | other.distances)
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,16 @@ class Trigger(Strategy):
     @abstractmethod
     def decide(self, evidence: TriggerEvidence) -> Decision:
         """Retrain now?"""
+
+    @property
+    def needs(self) -> Needs:
+        """What `decide` reads besides labels, age and prices."""
+        return Needs()
+
+
+def all_needs(triggers: Iterable[Trigger]) -> Needs:
+    """Of triggers that hold triggers."""
+    out = Needs()
+    for trigger in triggers:
+        out |= trigger.needs
+    return out
