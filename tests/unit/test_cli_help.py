@@ -36,7 +36,7 @@ def test_the_commands_are_all_there():
         "ledger show", "ledger verify", "ledger replay",
         "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
-        "data erase", "data expire", "data list", "exporter",
+        "data erase", "data expire", "data list", "exporter", "replay",
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from continual.cli import (
     ledger,
     metrics,
     quarantine,
+    replay,
     runs,
     schema,
     score,
@@ -63,6 +64,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
 for _module in (
-    check, up, status, metrics, slices, labels, runs, score, ledger, quarantine, data, exporter, database, schema,
+    check, up, status, metrics, slices, labels, runs, score, ledger, replay, quarantine, data, exporter, database,
+    schema,
 ):  # fmt: skip
     _module.register(app)

@@ -148,12 +148,16 @@ def _refused(ws: Workspace, as_of: datetime) -> tuple[str, ...]:
 
 def streams(frame: pd.DataFrame, slices: list[Slice], excess: Any) -> list[PairedStream]:
     """One stream per slice, rows grouped by UTC day."""
-    day = frame["event_time"].dt.strftime("%Y-%m-%d").to_numpy()
+    names, day = np.unique(frame["event_time"].to_numpy("datetime64[D]"), return_inverse=True)
     inside = masks(slices, frame)
     out = []
     for item in slices:
         use = inside[item.name]
-        names, first = np.unique(day[use], return_inverse=True)
-        parts = tuple(excess[use][first == i] for i in range(len(names)))
-        out.append(PairedStream(item.name, item.tier, tuple(str(n) for n in names), parts))
+        own, values = day[use], excess[use]
+        if len(own) and np.any(np.diff(own) < 0):
+            order = np.argsort(own, kind="stable")
+            own, values = own[order], values[order]
+        seen, first = np.unique(own, return_index=True)
+        parts = tuple(np.split(values, first[1:])) if len(seen) else ()
+        out.append(PairedStream(item.name, item.tier, tuple(str(names[i]) for i in seen), parts))
     return out

@@ -46,8 +46,8 @@ def load_policy(path: FilePath) -> LoadedPolicy:
     return parse_policy(text, str(path))
 
 
-def parse_policy(text: str, name: str) -> LoadedPolicy:
-    """Validate policy text. name: path of the file, stands in messages.
+def parse_policy(text: str, name: str, any_name: bool = False) -> LoadedPolicy:
+    """Validate policy text. name: path of the file, stands in messages. any_name: a draft may be called anything.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def parse_policy(text: str, name: str) -> LoadedPolicy:
     except ValidationError as error:
         raise _policy_error(error, document, name) from error
     _check_between_fields(policy, document, name)
-    _check_file_name(policy, document, name)
+    if not any_name:
+        _check_file_name(policy, document, name)
     return LoadedPolicy(policy, text, digest(policy.model_dump(mode="json"))[:16], name)
 
 

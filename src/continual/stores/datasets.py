@@ -63,12 +63,17 @@ class DatasetStore:
 
         rows: one row per example: record_key, row_hash and what else tells why it is in (probability, ...).
         """
-        from continual.stores.rows import upsert
-        from continual.stores.tables import dataset_version
-
         identity = digest([self.app, plain_spec(spec), _content(rows)])
         found = DatasetVersion(identity, spec, len(rows), f"{self.app}/{identity}.parquet")
         self._write_file(found.path, rows)
+        self._record(found)
+        return found
+
+    def _record(self, made: DatasetVersion) -> None:
+        from continual.stores.rows import upsert
+        from continual.stores.tables import dataset_version
+
+        spec = made.spec
         row = {
             "app": self.app,
             **{field.name: getattr(spec, field.name) for field in fields(spec) if field.name != "window"},
@@ -77,14 +82,13 @@ class DatasetStore:
             "sampler": plain(spec.sampler),
             "window_start": spec.window.start,
             "window_end": spec.window.end,
-            "id": identity,
-            "n_rows": len(rows),
-            "path": found.path,
+            "id": made.id,
+            "n_rows": made.n_rows,
+            "path": made.path,
             "recorded_at": self._clock(),
         }
         with self.db.write() as connection:
             upsert(connection, dataset_version, [row], keep_first=True)
-        return found
 
     def get(self, dataset_id: str) -> DatasetVersion:
         """

@@ -160,6 +160,11 @@ class PredictionLog:
         rows = self._scan("labels", log_days.known_between(since, as_of), log_labels.NAMES)
         return resolve(_to_pandas(rows.select(list(log_labels.NAMES))))
 
+    def label_rows(self, as_of: datetime) -> pd.DataFrame:
+        """Every label ever given that was known by `as_of`, corrected ones too: the columns of `read_labels`, without
+        n_conflicts."""
+        return _to_pandas(self._scan("labels", known_by(as_of), log_labels.NAMES).select(list(log_labels.NAMES)))
+
     def read_labelled(self, window: Window, as_of: datetime, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """`read_predictions` with `label` and `label_known_at`; NaN and NaT where no label was known by `as_of`.
 

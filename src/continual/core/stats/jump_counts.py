@@ -108,8 +108,10 @@ def _most_frequent(values: Floats, known: Bools, day: Ints, days: int, masks: Bo
     """(D, S) rows that hold the most frequent value of their day and slice: a frozen sensor holds one."""
     names, codes = np.unique(values[known], return_inverse=True)
     pair, index = np.unique(day[known] * max(len(names), 1) + codes, return_inverse=True)
-    of_day = pair // max(len(names), 1)
     out = np.zeros((days, len(masks)))
+    if not len(pair):
+        return out
+    of_day, first = np.unique(pair // max(len(names), 1), return_index=True)  # in order, so that a day's lie together
     for number, mask in enumerate(masks):
-        np.maximum.at(out[:, number], of_day, np.bincount(index[mask[known]], minlength=len(pair)))
+        out[of_day, number] = np.maximum.reduceat(np.bincount(index[mask[known]], minlength=len(pair)), first)
     return out
