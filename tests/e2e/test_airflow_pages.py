@@ -10,6 +10,7 @@ from deployment import NAMES, Deployment
 pytestmark = pytest.mark.e2e
 FORMS = {"ingest": [], "monitor": [], "retrain": ["as_of", "reason"], "rollback": ["leave", "to", "reason", "as_of"]}
 FORMS["store"] = ["window", "as_of"]
+FORMS["data"] = ["action", "reason", "window", "where", "slice", "files", "stream", "withdrawal"]
 EDGES = {
     "ingest": {("validate", "append"), ("validate", "publish"), ("append", "publish")},
     "monitor": {("measure", "watch"), ("watch", "decide")},
@@ -22,6 +23,7 @@ EDGES = {
         ("promote", "verify"),
     },
     "rollback": {("roll_back", "verify")},
+    "data": set(),
     "store": {
         ("survey", "build"),
         ("survey", "resettle"),

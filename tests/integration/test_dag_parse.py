@@ -85,7 +85,7 @@ def test_fifty_applications_parse_within_the_budget_and_import_nothing_heavy(pla
     for number in range(50):
         write(f"app_{number}")
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 250
+    assert len(found["dags"]) == 300
     assert found["problem"] is None
     assert found["heavy"] == []
     assert found["cpu"] < BUDGET, f"{found['cpu']:.2f} s of CPU"
@@ -97,7 +97,9 @@ def test_s50_an_invalid_policy_leaves_the_other_applications_their_dags(place, r
     write("sound")
     write("broken", ("every_days: 28", "every_dayz: 28"))
     found = _parse(folder, repository)
-    assert sorted(found["dags"]) == [f"sound.{dag}" for dag in ("ingest", "monitor", "retrain", "rollback", "store")]
+    assert sorted(found["dags"]) == [
+        f"sound.{dag}" for dag in ("data", "ingest", "monitor", "retrain", "rollback", "store")
+    ]
     kind, text = found["problem"]
     assert kind == "PolicyError"
     line = (folder / "configs" / "broken.yaml").read_text().split("every_dayz")[0].count("\n") + 1
@@ -127,7 +129,7 @@ def test_s50_with_a_last_good_policy_the_dags_of_an_invalid_one_stay(place, repo
     PolicyShelf(folder / "home", folder / "configs").snapshot("edited")
     write("edited", ("kind: roc_auc", "kind: roc_acu"))
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 10
+    assert len(found["dags"]) == 12
     assert "approve" in found["dags"]["edited.retrain"]  # what stays in force is the policy before the edit
     assert "approve" not in found["dags"]["sound.retrain"]
     kind, text = found["problem"]
@@ -150,7 +152,7 @@ def test_s50_s61_no_content_of_a_policy_file_stops_the_others(place, repository)
     for name, content in broken.items():
         (folder / "configs" / f"{name}.yaml").write_bytes(content)
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 5
+    assert len(found["dags"]) == 6
     assert found["problem"][0] == "PolicyError"
     assert all(f"correct {name}.yaml (it has no DAGs until it is valid)" in found["problem"][1] for name in broken)
 

@@ -65,7 +65,7 @@ def _assert_erased(world: World) -> None:
     assert [(i.n_rows, i.state) for i in ws.batches.items()] == [(0, "discarded")]
     found = erase._store(ws).read()
     assert [(str(e.day), e.n_rows, e.kind) for e in found] == [("2024-01-01", 2, "erase"), ("2024-01-02", 1, "erase")]
-    (dataset,) = ws.datasets._all()
+    (dataset,) = ws.datasets.all()
     assert (dataset.n_erased, dataset.reproducible) == (2, False)
     assert not ws.datasets.load(dataset.id)["record_key"].isin(KEYS).any()
     written = json.dumps([entry.as_dict() for entry in ws.ledger.entries()], default=str)

@@ -143,7 +143,8 @@ def test_history_reads_as_the_log_does(history: History, tmp_path: Path):
     from continual.flows.log_rows import log_table
     from continual.replay.log import HistoryLog
     from continual.replay.serving import Serving
-    from continual.stores.log import FOREVER, PredictionLog
+    from continual.stores.log import PredictionLog
+    from continual.stores.log_read import FOREVER
 
     policy = loaded().policy
     (tmp_path / "warehouse").mkdir()

@@ -36,7 +36,9 @@ def test_the_commands_are_all_there():
         "ledger show", "ledger verify", "ledger replay",
         "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
-        "data erase", "data expire", "data list", "exporter", "replay",
+        "data erase", "data expire", "data list", "data withdraw", "data restore", "data withdrawals", "exporter",
+        "dataset list", "dataset show", "dataset diff", "dataset export", "dataset rollback",
+        "expectations suggest", "replay",
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule, WeightRule
 
+from continual.airflow.data_form import data_form
 from continual.airflow.operator import FlowOperator
 from continual.policy.models import Policy
 
@@ -52,7 +53,7 @@ def application_dags(policy: Policy) -> list[DAG]:
     """The DAGs of one application."""
     assets = Assets(policy.application)
     loop = [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
-    return [*loop, _store(policy)]
+    return [*loop, _store(policy), _data(policy)]
 
 
 def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, Param] | None = None) -> DAG:
@@ -178,6 +179,13 @@ def _store(policy: Policy) -> DAG:
         done = {"heads": survey.output["heads"], **_pinned(survey)}
         tidy = _task(policy, "tidy", done, trigger_rule=TriggerRule.NONE_FAILED)
         build >> resettle >> tidy
+    return dag
+
+
+def _data(policy: Policy) -> DAG:
+    doc = "Takes rows out of use or back into it: a broken feature, a wrong file. Started by people; changes no file."
+    with _dag(policy, "data", None, doc, data_form()) as dag:
+        _task(policy, "data")
     return dag
 
 

@@ -87,7 +87,8 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         run = f"{ti.dag_id} {context['run_id']} {ti.task_id}"
         ws = Workspace.open(self.application, self.inputs.get("policy"), run)
         inputs = {**self.inputs, "item": self.item}
-        call = Call(ws, self._moment(context, ws), inputs, dict(context.get("params") or {}), self._progress)
+        form = {**(context.get("params") or {}), "by": getattr(context["dag_run"], "triggering_user_name", None)}
+        call = Call(ws, self._moment(context, ws), inputs, form, self._progress)
         outcome = TASKS[self.flow](call)
         return {**outcome.data, "reason": outcome.reason, "policy": ws.loaded.hash}
 

@@ -80,9 +80,10 @@ def tidy(call: Call) -> Outcome:
 
 def watch(call: Call) -> Outcome:
     from continual.flows.monitor import watch as flow
+    from continual.flows.withdraw_faults import answer
 
     as_of = call.inputs["measured"]["as_of"]
-    outcome = flow(call.ws, utc(as_of))
+    outcome = answer(call.ws, flow(call.ws, utc(as_of)))
     return Outcome(outcome.reason, {**outcome.data, "event": outcome.data.get("alarm"), "as_of": as_of})
 
 
@@ -141,10 +142,16 @@ def verify(call: Call) -> Outcome:
     return flow(call.ws, call.moment.as_of)
 
 
+def data(call: Call) -> Outcome:
+    from continual.flows.data_form import act
+
+    return act(call.ws, call.params)
+
+
 TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
-        survey, build, resettle, tidy,
+        survey, build, resettle, tidy, data,
     )
 }  # fmt: skip

@@ -9,8 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from continual.api.datasets import Datasets
 from continual.api.empty import explained, no_rows
 from continual.api.erased import with_absent, with_erased_since
+from continual.api.expectations import Expectations
+from continual.api.withdrawals import Withdrawals
+from continual.api.withdrawn import with_withdrawn, with_withdrawn_since
 from continual.core.verdict import OVERALL
 from continual.core.window import Window, utc
 from continual.distances.base import DISTANCES
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 WINDOW = "28d"
 
 
-class Application:
+class Application(Datasets, Expectations, Withdrawals):
     """What is known of one application. Reading needs neither Airflow nor MLflow; `score` needs MLflow.
 
     home: folder of the deployment's state; configs: folder of policy files; by default as the environment says
@@ -93,13 +97,13 @@ class Application:
 
         exact: read every row instead of the cells, so that no ranking metric is binned; costs a scan.
         erased: rows of the window, of any slice, that are not in these numbers because they were erased by record key,
-        or are past their retention on days without cells.
+        or are past their retention on days without cells. withdrawn: rows that were out of use at `as_of`.
         """
         days, known = self._asked(window, as_of)
         with explained(self.workspace, days, known):
             read = exact_query.metrics if exact else store_query.metrics
             found = read(self.workspace, days, known, versions, slices=slices, kinds=metrics)
-        return with_absent(self.workspace, found, days, known)
+        return with_withdrawn(self.workspace, with_absent(self.workspace, found, days, known), days, known)
 
     def daily(
         self,
@@ -114,7 +118,7 @@ class Application:
         days, known = self._asked(window, as_of)
         with explained(self.workspace, days, known):
             found = store_query.daily(self.workspace, days, known, version, slices=slices, kinds=metrics)
-        return with_absent(self.workspace, found, days, known)
+        return with_withdrawn(self.workspace, with_absent(self.workspace, found, days, known), days, known)
 
     def compare(
         self,
@@ -135,8 +139,10 @@ class Application:
         """Rows of the table `evaluation`: what was measured when; see `EvaluationStore.read`.
 
         erased: rows of the window that were erased or expired since; above 0 the number can no longer be recomputed.
+        withdrawn: rows of the window that went out of use since.
         """
-        return with_erased_since(self.workspace, self.workspace.evaluations.read(window, as_of, **equal))
+        found = self.workspace.evaluations.read(window, as_of, **equal)
+        return with_withdrawn_since(self.workspace, with_erased_since(self.workspace, found))
 
     def slices(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> pd.DataFrame:
         """Every slice of a window with its predicate, rows and labels."""

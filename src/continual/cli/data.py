@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from continual.cli import withdrawals
 from continual.cli.deployment import deployment
 from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, OneApp, Reason, examples
 from continual.cli.output import print_json, print_table, say
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from continual.stores.log_erase import Erased
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")]
-commands = typer.Typer(no_args_is_help=True, help="Erase rows, and see what was erased.", rich_markup_mode="markdown")
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Withdraw rows from use and restore them; erase rows for good.",
+    rich_markup_mode="markdown",
+)
 
 
 def register(app: typer.Typer) -> None:
+    withdrawals.register(commands)
     app.add_typer(commands, name="data")
 
 

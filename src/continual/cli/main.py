@@ -12,6 +12,8 @@ from continual.cli import (
     check,
     data,
     database,
+    dataset,
+    expectations,
     exporter,
     labels,
     ledger,
@@ -64,7 +66,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
 for _module in (
-    check, up, status, metrics, slices, labels, runs, score, ledger, replay, quarantine, data, exporter, database,
-    schema,
+    check, up, status, metrics, slices, labels, runs, score, ledger, replay, quarantine, data, dataset, expectations,
+    exporter, database, schema,
 ):  # fmt: skip
     _module.register(app)

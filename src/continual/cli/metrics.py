@@ -105,14 +105,15 @@ def _print(found: Application, frame: pd.DataFrame, title: str, daily: bool) -> 
             table = terminal.slice_heatmap(frame.assign(low=math.nan, high=math.nan), _lower(found))
             covered += "; no room for intervals, widen the terminal"
         show(f"{title}{covered}", table)
-    _tell_erased(frame)
+    _tell_absent(frame, "erased", "were erased or expired and are not in it: `continual data list`")
+    _tell_absent(frame, "withdrawn", "are withdrawn and are not in it: `continual data withdrawals`")
 
 
-def _tell_erased(frame: pd.DataFrame) -> None:
+def _tell_absent(frame: pd.DataFrame, column: str, why: str) -> None:
     """By day, or the same number in every row of a window."""
-    gone = frame.groupby("day")["erased"].max().sum() if "day" in frame else frame["erased"].max()
+    gone = frame.groupby("day")[column].max().sum() if "day" in frame else frame[column].max()
     if gone:
-        say(f"{gone:,} rows of this window were erased or expired and are not in it: `continual data list`", "yellow")
+        say(f"{gone:,} rows of this window {why}", "yellow")
 
 
 def _lower(found: Application) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from continual.cli.deployment import deployment
 from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
-from continual.cli.output import console, print_json, say
+from continual.cli.output import print_json, say
+from continual.cli.progress import progress_bar
 from continual.cli.store_options import AppArgument, WindowOption
 from continual.flows.workspace import Outcome
 
@@ -44,7 +43,7 @@ def score(
     here = deployment(home, configs)
     found = Application.of(here.act(app))
     here.check_mlflow()
-    with _progress(f"version {version}") as tell:
+    with progress_bar(f"version {version}") as tell:
         outcome = found.score(version, window, as_of=as_of, progress=tell)
     _say(outcome, as_json)
 
@@ -65,21 +64,9 @@ def build(
     from continual.api import Application
 
     found = Application.of(deployment(home, configs).act(app))
-    with _progress("cells") as tell:
+    with progress_bar("cells") as tell:
         outcome = found.build(window, as_of=as_of, progress=tell)
     _say(outcome, as_json)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on stderr; nothing when nobody looks."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeRemainingColumn())
-    out = console(stderr=True)
-    with Progress(*columns, console=out, disable=not out.is_terminal, transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total, _: bar.update(task, completed=done, total=total)
 
 
 def _say(outcome: Outcome, as_json: bool) -> None:

@@ -80,7 +80,7 @@ def build(
     waiting: list[StoredCells] = []
     for done, day in enumerate(wanted, start=1):
         blocks = _blocks(ws, plan, day, as_of, pairs)
-        waiting += _stored(blocks, plan.layout, as_of)
+        waiting += _stored(blocks, plan.layout, day, as_of)
         if done % TOGETHER == 0 or done == len(wanted):
             ws.cells.put(waiting)
             waiting = []
@@ -113,7 +113,7 @@ def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -
     for day in missing:
         blocks = _blocks(ws, plan, day, as_of, pairs)
         if newest is not None and as_of >= newest.as_of:  # else no build would see what comes to these days later
-            ws.cells.put(_stored(blocks, plan.layout, as_of))
+            ws.cells.put(_stored(blocks, plan.layout, day, as_of))
         for name in names:
             if name in blocks:
                 found[name][(day - EPOCH).days] = blocks[name]
@@ -132,7 +132,7 @@ def _read_stored(
         name: {
             one.day: Block.from_bytes(one.blob)
             for one in kept[name]
-            if one.day not in skip and one.as_of >= newest.get(one.day, one.as_of)
+            if one.n_rows and one.day not in skip and one.as_of >= newest.get(one.day, one.as_of)
         }
         for name in names
     }
@@ -167,9 +167,12 @@ def _blocks(ws: Workspace, plan: Plan, day: date, as_of: datetime, pairs: Pairs)
     return {LIVE: blocks[twin], **blocks} if twin else blocks  # the same rows are not summed twice
 
 
-def _stored(blocks: dict[str, Block], layout: str, as_of: datetime) -> list[StoredCells]:
+def _stored(blocks: dict[str, Block], layout: str, day: date, as_of: datetime) -> list[StoredCells]:
+    """A day whose rows were all withdrawn says so: a generation without rows replaces what was there."""
     from continual.stores.cells import StoredCells
 
+    if not blocks:
+        return [StoredCells((day - EPOCH).days, LIVE, layout, as_of, b"", 0, 0)]
     return [
         StoredCells(b.day, name, layout, as_of, b.to_bytes(), int(b.n[0]), int(b.n_labelled[0]))
         for name, b in blocks.items()

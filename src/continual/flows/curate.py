@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from continual.core.window import Window, utc
 from continual.errors import NotEnoughData, Skipped
 from continual.flows.champion import reconcile
+from continual.flows.dataset_pin import pinned
 from continual.flows.measure import labelled
 from continual.flows.pool import pool_of
 from continual.flows.workspace import Outcome, Workspace
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from continual.stores.datasets import DatasetVersion
+
+#: What a dataset is read from.
+STREAMS: tuple[Literal["predictions", "labels"], ...] = ("predictions", "labels")
 
 
 def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
@@ -34,7 +39,8 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
     as_of = utc(as_of)
     settled = reconcile(ws, as_of)
     windows = retrain_windows(ws.policy, as_of)
-    trainers, excluded = _eligible(ws, windows.training)
+    pin = pinned(ws, windows, as_of)
+    trainers, excluded = _eligible(ws, pin.window if pin else windows.training)
     if not trainers:
         raise Skipped(
             "At least one trainer's lineage must be free.",
@@ -44,19 +50,21 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
     key = f"retrain:{as_of.isoformat()}:{ws.loaded.hash}"
     entry = ws.ledger.get(key)
     if entry is None:
-        dataset, reason = _choose_rows(ws, windows, as_of)
+        dataset, reason = pin.choice if pin else _choose_rows(ws, windows, as_of)
         record = {"cause": cause, "dataset": dataset.id, "excluded": excluded, "reconcile": settled}
+        record |= {"pin": pin.key} if pin else {}
         entry = ws.ledger.append("retrain", key, as_of, f"{reason}: {cause}", record, ws.loaded.hash, ws.run)
     data = {"dataset": entry.evidence["dataset"], "trainers": trainers, "as_of": as_of.isoformat()}
     return Outcome("; ".join([entry.reason, *excluded]), {**data, "policy": ws.loaded.hash})
 
 
 def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tuple[DatasetVersion, str]:
-    pool = ws.log.read_labelled(windows.training, as_of)
+    heads = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
+    pool = ws.log.read_labelled(windows.training, as_of, snapshots=heads)
     pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
     _check_pool(ws, pool, windows.training)
     sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
-    dataset = _store(ws, pool, sample, windows, as_of)
+    dataset = _store(ws, pool, sample, windows, as_of, heads)
     labels = ws.policy.labeler.request(pool["record_key"].to_numpy()[sample.chosen])
     shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {windows.training}"
     return dataset, f"dataset {dataset.id[:12]}: {shown}; {labels}"
@@ -96,7 +104,12 @@ def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
 
 
 def _store(
-    ws: Workspace, pool: pd.DataFrame, sample: Sample, windows: RetrainWindows, as_of: datetime
+    ws: Workspace,
+    pool: pd.DataFrame,
+    sample: Sample,
+    windows: RetrainWindows,
+    as_of: datetime,
+    heads: Mapping[str, int],
 ) -> DatasetVersion:
     from continual.stores.datasets import DatasetSpec
 
@@ -107,8 +120,13 @@ def _store(
         window=windows.training,
         as_of=as_of,
         columns=tuple(rows.columns),
-        snapshot_id=str(ws.log.snapshot_id("predictions")),
+        snapshot_id=_name(heads, "predictions"),
+        labels_snapshot_id=_name(heads, "labels"),
         sampler=ws.policy.sampler.model_dump(mode="json"),
         seed=ws.policy.seed,
     )
     return ws.datasets.save(spec, rows)
+
+
+def _name(heads: Mapping[str, int], stream: str) -> str | None:
+    return str(heads[stream]) if stream in heads else None

@@ -45,13 +45,20 @@ def drift(
     ------
     ContinualError: an unknown column or slice. UnknownKind: an unknown distance.
     """
+    wanted = _columns(ws, columns)
+    before, now = (_rows(ws, w, utc(as_of), wanted, slice_name) for w in (reference, window))
+    return between(ws, before, now, wanted, distances)
+
+
+def between(
+    ws: Workspace, before: pd.DataFrame, now: pd.DataFrame, wanted: Iterable[str], distances: Iterable[str] = DEFAULT
+) -> pd.DataFrame:
+    """`drift` of any two frames of rows with event_time and the columns `wanted`."""
     import pandas as pd
 
     from continual.distances.base import DISTANCES
 
-    wanted = _columns(ws, columns)
     kinds = [DISTANCES.build({"kind": kind}) for kind in distances]
-    before, now = (_rows(ws, w, utc(as_of), wanted, slice_name) for w in (reference, window))
     rows = []
     for name in wanted:
         sides = _sides(ws, name, before, now)
@@ -89,7 +96,7 @@ def _sides(
     from continual.core.histogram import of_numbers, of_values, quantile_edges
 
     day = [_day_numbers(frame) for frame in (before, now)]
-    if name not in {*ws.policy.features.numeric, *ws.policy.features.extra, *ws.policy.label.target.columns}:
+    if name not in {*ws.policy.features.numeric, *ws.policy.features.extra, *ws.policy.label.target.columns, "label"}:
         first, second = (
             of_values(f[name].to_numpy(dtype=object), day=d) for f, d in zip((before, now), day, strict=True)
         )

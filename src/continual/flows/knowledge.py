@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from continual.flows.workspace import Workspace
 
-#: Decisions of the loop, whose instant is that of the data; what a person does at a prompt happens now.
-LOOP = ("trigger", "monitor", "retrain", "evaluation", "verdict")
+#: Decisions of the loop, whose instant is that of the data; what a person does at a prompt happens now, but for
+#: withdrawals, which change what is known of the data.
+LOOP = ("trigger", "monitor", "retrain", "evaluation", "verdict", "withdraw", "restore")
 
 
 def newest(ws: Workspace) -> datetime:

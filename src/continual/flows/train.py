@@ -16,7 +16,7 @@ from continual.flows.workspace import Outcome, Workspace
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
 from continual.models.registry import CANDIDATE
-from continual.models.tracking import log_training_data
+from continual.models.tracking import log_training_data, training_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,6 @@ def _run(ws: Workspace, job: _Job) -> Iterator[str]:
 def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: float | None) -> str:
     """Everything 'compare' in MLflow needs; returns the model's URI."""
     import mlflow
-    import mlflow.data
 
     window = job.dataset.spec.window
     mlflow.log_params(
@@ -182,10 +181,22 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
         }
     )
     source = str(ws.datasets.root / job.dataset.path)
-    data = mlflow.data.from_pandas(rows, source=source, targets="label", name=f"{ws.app}-{job.dataset.id[:8]}")
-    log_training_data(data)
+    log_training_data(training_data(rows, f"{ws.app}-{job.dataset.id[:8]}", job.dataset.id, source), _origin(job))
     if validation is not None:
         mlflow.log_metric(f"validation_{ws.policy.primary.kind}", validation)
     example = rows[ws.policy.features.all].head(5)
     info = log_model(model, example, trusted_types(job.trainer), ws.policy.label.target)
     return str(info.model_uri)
+
+
+def _origin(job: _Job) -> dict[str, str]:
+    """Tags of the run's input: where the rows came from, so that they can be read again."""
+    spec = job.dataset.spec
+    return {
+        "continual.dataset": job.dataset.id,
+        "continual.window": str(spec.window),
+        "continual.as_of": spec.as_of.isoformat(),
+        "continual.snapshots": f"predictions {spec.snapshot_id}, labels {spec.labels_snapshot_id}",
+        "continual.sampler": str((spec.sampler or {}).get("kind")),
+        "continual.seed": str(spec.seed),
+    }

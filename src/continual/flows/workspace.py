@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from continual.stores.ledger import Ledger
     from continual.stores.log import PredictionLog
     from continual.stores.versions import VersionStore
+    from continual.stores.withdrawals import WithdrawalStore
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,14 @@ class Workspace:
     def log(self) -> PredictionLog:
         from continual.stores.log import PredictionLog
 
-        return PredictionLog(
-            self.settings.catalog_uri, self.settings.warehouse, self.app, self.settings.home / "keys" / self.app
-        )
+        index = self.settings.home / "keys" / self.app
+        return PredictionLog(self.settings.catalog_uri, self.settings.warehouse, self.app, index, self.withdrawals)
+
+    @cached_property
+    def withdrawals(self) -> WithdrawalStore:
+        from continual.stores.withdrawals import WithdrawalStore
+
+        return WithdrawalStore(self.db, self.app)
 
     @cached_property
     def registry(self) -> Registry:

@@ -172,6 +172,11 @@ class Policy(Section):
         default_factory=lambda: cast(Detector, DETECTORS.build({"kind": "jump"})),
         description="Looks for inputs that broke, before any label.",
     )
+    on_data_fault: Literal["ask", "withdraw"] = Field(
+        "ask",
+        description="Rows whose inputs broke: ask = the monitor names them and the command; withdraw = it takes them "
+        "out of use by itself, until `continual data restore`.",
+    )
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
     prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)

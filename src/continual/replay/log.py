@@ -41,7 +41,13 @@ class HistoryLog(PredictionLog):
         """See `PredictionLog.read_predictions`."""
         return self._rows(window, as_of, columns)[0]
 
-    def read_labelled(self, window: Window, as_of: datetime, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read_labelled(
+        self,
+        window: Window,
+        as_of: datetime,
+        columns: Sequence[str] | None = None,
+        snapshots: Mapping[str, int] | None = None,
+    ) -> pd.DataFrame:
         """See `PredictionLog.read_labelled`."""
         import pandas as pd
 

@@ -1,11 +1,11 @@
-"""Column types that read the same from SQLite and PostgreSQL."""
+"""Column types that read the same from SQLite and PostgreSQL, and where tables are registered."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect
+from sqlalchemy import JSON, Column, DateTime, Dialect, MetaData, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -13,6 +13,16 @@ from continual.core.window import utc
 
 #: JSON text on SQLite, JSONB (indexable) on PostgreSQL.
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Id, Words = String(128), Text()
+APP = "Application (registered model name)."
 
 
 class Instant(TypeDecorator[datetime]):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """How the rows were chosen. sampler: its parameters; snapshot_id: of the predictions that were read."""
+    """How the rows were chosen. sampler: its parameters; snapshot_id, labels_snapshot_id: of the predictions
+    and of the labels that were read."""
 
     purpose: str
     window: Window
@@ -32,6 +33,7 @@ class DatasetSpec:
     snapshot_id: str | None = None
     sampler: dict[str, Any] | None = None
     seed: int | None = None
+    labels_snapshot_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class DatasetStore:
 
         rows: one row per example: record_key, row_hash and what else tells why it is in (probability, ...).
         """
-        identity = digest([self.app, plain_spec(spec), _content(rows)])
+        identity = self.identity(spec, rows)
         found = DatasetVersion(identity, spec, len(rows), f"{self.app}/{identity}.parquet")
         self._write_file(found.path, rows)
         self._record(found)
@@ -90,20 +92,26 @@ class DatasetStore:
         with self.db.write() as connection:
             upsert(connection, dataset_version, [row], keep_first=True)
 
+    def identity(self, spec: DatasetSpec, rows: pd.DataFrame) -> str:
+        """The id that a dataset of this specification and these rows has."""
+        return digest([self.app, plain_spec(spec), _content(rows)])
+
     def get(self, dataset_id: str) -> DatasetVersion:
-        """
+        """By its id or a beginning of it that no other has.
+
         Raises
         ------
-        StoreError: there is no such dataset version.
+        StoreError: there is no such dataset version, or there are several.
         """
         from continual.stores.tables import dataset_version as table
 
-        query = table.select().where(table.c.app == self.app, table.c.id == dataset_id)
+        named = table.c.id.startswith(dataset_id, autoescape=True) if len(dataset_id) >= 4 else table.c.id == dataset_id
         with self.db.read() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
-            raise self._missing(dataset_id, "no such dataset version in the store")
-        return _version(row)
+            rows = connection.execute(table.select().where(table.c.app == self.app, named)).mappings().all()
+        if len(rows) != 1:
+            got = f"{len(rows)} dataset versions begin so" if rows else "no such dataset version in the store"
+            raise self._missing(dataset_id, got)
+        return _version(rows[0])
 
     def load(self, dataset_id: str) -> pd.DataFrame:
         """The rows as they were saved, without those that were erased since.
@@ -120,43 +128,52 @@ class DatasetStore:
             raise self._missing(dataset_id, f"{found.path} is gone")
         rows = pd.read_parquet(file)
         content = _content(rows)
-        whole = digest([self.app, plain_spec(found.spec), content]) == dataset_id
+        whole = digest([self.app, plain_spec(found.spec), content]) == found.id
         if not (whole if found.reproducible else content == found.left_hash):
             raise self._missing(dataset_id, f"{found.path} holds other rows than were saved")
         return rows
 
     def snapshots(self) -> set[int]:
-        """Snapshots of the predictions that datasets were read from."""
-        named = [version.spec.snapshot_id or "" for version in self._all()]
+        """Snapshots of the log that datasets were read from."""
+        specs = [version.spec for version in self.all()]
+        named = [name or "" for spec in specs for name in (spec.snapshot_id, spec.labels_snapshot_id)]
         return {int(snapshot) for snapshot in named if snapshot.isdigit()}
 
     def holding(self, keys: Collection[str]) -> list[str]:
         """Ids of the datasets that hold rows of these record keys."""
-        return [version.id for version in self._all() if self._holds(version, keys)]
+        return list(self.counts(keys))
+
+    def counts(self, keys: Collection[str]) -> dict[str, int]:
+        """Dataset -> rows of these record keys in it, of those that have some."""
+        found = {version.id: self._count(version, keys) for version in self.all()}
+        return {dataset: n for dataset, n in found.items() if n}
 
     def erase(self, keys: Collection[str]) -> list[str]:
         """Rewrite the files that hold rows of these record keys without them; returns the datasets' ids. Each is
         marked as no longer reproducible first, so that a kill in between leaves one that is erased again."""
-        found = [version for version in self._all() if self._holds(version, keys)]
+        found = [version for version in self.all() if self._count(version, keys)]
         for version in found:
             self._erase_from(version, keys)
         return [version.id for version in found]
 
-    def _all(self) -> list[DatasetVersion]:
+    def all(self) -> list[DatasetVersion]:
+        """Dataset versions, oldest as_of first."""
         from continual.stores.tables import dataset_version as table
 
+        query = table.select().where(table.c.app == self.app).order_by(table.c.as_of, table.c.recorded_at, table.c.id)
         with self.db.read() as connection:
-            rows = connection.execute(table.select().where(table.c.app == self.app)).mappings()
-            return [_version(row) for row in rows]
+            return [_version(row) for row in connection.execute(query).mappings()]
 
-    def _holds(self, version: DatasetVersion, keys: Collection[str]) -> bool:
-        import pandas as pd
+    def _count(self, version: DatasetVersion, keys: Collection[str]) -> int:
+        import pyarrow as pa
+        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         file = self.root / version.path
         if not file.exists() or "record_key" not in pq.read_schema(file).names:
-            return False
-        return bool(pd.read_parquet(file, columns=["record_key"])["record_key"].isin(list(keys)).any())
+            return 0
+        held = pq.read_table(file, columns=["record_key"]).column("record_key").cast(pa.string())
+        return int(pc.sum(pc.is_in(held, value_set=pa.array(list(keys), pa.string()))).as_py() or 0)
 
     def _erase_from(self, version: DatasetVersion, keys: Collection[str]) -> None:
         import pandas as pd
@@ -189,6 +206,8 @@ class DatasetStore:
 def plain_spec(spec: DatasetSpec) -> dict[str, Any]:
     """The specification as JSON types, the same before and after a trip through the database."""
     values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    if spec.labels_snapshot_id is None:
+        del values["labels_snapshot_id"]  # datasets from before it was recorded keep their hash
     return dict(plain({**values, "as_of": utc(spec.as_of)}))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,39 +14,44 @@ import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
 
 from continual.core.window import Window, utc
-from continual.errors import StoreError
 from continual.stores import log_days, log_known, log_labels
 from continual.stores.key_index import KeyIndex
 from continual.stores.key_runs import Keys
 from continual.stores.log_commit import LogTable, open_catalog
 from continual.stores.log_erase import LogErasure
 from continual.stores.log_known import only_new
-from continual.stores.log_read import known_by, resolve, within
+from continual.stores.log_read import known_by, resolve, unreadable, within
 from continual.stores.log_schema import TABLES, conform, target_schema
+from continual.stores.log_withdrawn import Withdrawn, columns_for, without
 from continual.stores.names import checked_app, index_folder
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+    from continual.stores.withdrawals import WithdrawalStore
+
 Stream = Literal["predictions", "labels", "scores", "quarantine"]
 STREAMS: tuple[Stream, ...] = ("predictions", "labels", "scores", "quarantine")
-FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
-
-
-#: PyIceberg warns of every dictionary-encoded column it reads, although it was asked for them.
-logging.getLogger("pyiceberg.io.pyarrow").addFilter(lambda said: "dictionary type" not in said.getMessage())
 
 
 class PredictionLog:
     """The log of one application; opens its catalog when first used.
 
     catalog_uri: sqlite:///path, postgresql://..., or a REST catalog. warehouse: folder or object store prefix.
-    index: folder of the derived key index (default: beside the warehouse, else in the home).
+    index: folder of the derived key index (default: beside the warehouse, else in the home). withdrawals: rows to mask.
     """
 
-    def __init__(self, catalog_uri: str, warehouse: str, app: str, index: Path | None = None) -> None:
+    def __init__(
+        self,
+        catalog_uri: str,
+        warehouse: str,
+        app: str,
+        index: Path | None = None,
+        withdrawals: WithdrawalStore | None = None,
+    ) -> None:
         self.catalog_uri, self.warehouse, self.app = catalog_uri, warehouse, checked_app(app)
+        self._withdrawn = Withdrawn(withdrawals)
         self._index = KeyIndex(index or index_folder(catalog_uri, warehouse, app))
 
     @cached_property
@@ -74,12 +78,8 @@ class PredictionLog:
     def append_labels(self, table: pa.Table, commit_id: str) -> int:
         """Append labels (record_key, value, source, known_at, batch_id); corrections are simply new rows.
 
-        `event_time` is filled from the predictions; it stays null when none of the key is logged yet.
-
-        Raises
-        ------
-        BatchError, StoreError: as `append_predictions`.
-        """
+        `event_time` is filled from the predictions; it stays null when none of the key is logged yet. Raises as
+        `append_predictions`."""
 
         def rows(now: Table | None) -> pa.Table:
             return log_labels.with_event_time(_conform("labels", now, table), self._keys())
@@ -88,21 +88,11 @@ class PredictionLog:
 
     def append_scores(self, table: pa.Table, commit_id: str) -> int:
         """Append what a version answers for logged rows: record_key, event_time (of the prediction), known_at,
-        model_version, prediction and, for several classes, p_<class>.
-
-        Raises
-        ------
-        BatchError, StoreError: as `append_predictions`.
-        """
+        model_version, prediction and, for several classes, p_<class>; raises as the others."""
         return self._append("scores", table, commit_id)
 
     def append_quarantine(self, table: pa.Table, commit_id: str) -> int:
-        """Append rows set aside (item_id, batch_id, stream, row_json, reasons, known_at).
-
-        Raises
-        ------
-        BatchError, StoreError: as `append_predictions`.
-        """
+        """Append rows set aside (item_id, batch_id, stream, row_json, reasons, known_at); raises as the others."""
         return self._append("quarantine", table, commit_id)
 
     def _append(self, stream: Stream, table: pa.Table, commit_id: str) -> int:
@@ -120,11 +110,6 @@ class PredictionLog:
         """
         stored = self._log("predictions").load()
         return log_known.split_new(stored, self._index.keys(stored), table)
-
-    def existing(self, keys: Sequence[str], window: Window) -> pd.DataFrame:
-        """record_key and row_hash of those keys that have a prediction in the window."""
-        found = self.read_predictions(window, FOREVER, ["record_key", "row_hash"])
-        return found[found["record_key"].isin(list(keys))].reset_index(drop=True)
 
     def snapshot_id(self, stream: Stream) -> int | None:
         """Id of the newest snapshot; None before the first append."""
@@ -147,7 +132,7 @@ class PredictionLog:
         ------
         StoreError: no such column or snapshot.
         """
-        rows = self._scan("predictions", And(within("event_time", window), known_by(as_of)), columns, snapshot_id)
+        rows = self._visible(window, as_of, columns, snapshot_id)
         ordered = _to_pandas(rows).sort_values(["event_time", "record_key"], ignore_index=True)
         return ordered if columns is None else ordered[list(columns)]
 
@@ -157,45 +142,68 @@ class PredictionLog:
         Consecutive (since, as_of] neither overlap nor leave a gap. Columns: record_key, value, source, known_at,
         batch_id, n_conflicts.
         """
-        rows = self._scan("labels", log_days.known_between(since, as_of), log_labels.NAMES)
-        return resolve(_to_pandas(rows.select(list(log_labels.NAMES))))
+        rows = self._scan("labels", log_days.known_between(since, as_of), log_labels.NAMES).select(log_labels.NAMES)
+        return resolve(_to_pandas(without(rows, self._withdrawn.scopes("labels", as_of))))
 
     def label_rows(self, as_of: datetime) -> pd.DataFrame:
-        """Every label ever given that was known by `as_of`, corrected ones too: the columns of `read_labels`, without
-        n_conflicts."""
-        return _to_pandas(self._scan("labels", known_by(as_of), log_labels.NAMES).select(list(log_labels.NAMES)))
+        """Every label known by `as_of`, corrected ones too: the columns of `read_labels` without n_conflicts."""
+        rows = self._scan("labels", known_by(as_of), log_labels.NAMES).select(list(log_labels.NAMES))
+        return _to_pandas(without(rows, self._withdrawn.scopes("labels", as_of)))
 
-    def read_labelled(self, window: Window, as_of: datetime, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read_labelled(
+        self,
+        window: Window,
+        as_of: datetime,
+        columns: Sequence[str] | None = None,
+        snapshots: Mapping[str, int] | None = None,
+    ) -> pd.DataFrame:
         """`read_predictions` with `label` and `label_known_at`; NaN and NaT where no label was known by `as_of`.
 
         A label that was logged before its prediction is found when it was known at most 31 days before the window.
+        snapshots: read these snapshots of predictions and labels.
         """
-        wanted = None if columns is None else list(dict.fromkeys([*columns, "record_key"]))
-        rows = self.read_predictions(window, as_of, wanted)
+        wanted, at = None if columns is None else list(dict.fromkeys([*columns, "record_key"])), snapshots or {}
+        rows = self.read_predictions(window, as_of, wanted, at.get("predictions"))
         names = {"value": "label", "known_at": "label_known_at"}
-        labels = resolve(_to_pandas(self._labels(window, as_of)))[["record_key", *names]].rename(columns=names)
+        labels = resolve(_to_pandas(self._labels(window, as_of, at=at.get("labels"))))[["record_key", *names]].rename(
+            columns=names
+        )
         found = rows.merge(labels, on="record_key", how="left", validate="many_to_one")
         return found if columns is None else found[[*columns, "label", "label_known_at"]]
 
     def read_arrow(
         self, window: Window, as_of: datetime, columns: Sequence[str], *, dictionary: Collection[str] = ()
     ) -> pa.Table:
-        """`columns` of the rows of `read_labelled` with label and label_known_at (null: not known), in no order.
-
+        """`columns` of the rows of `read_labelled` with label and label_known_at (null: not known), in no order;
         dictionary: text columns to return dictionary-encoded, as Parquet holds them.
 
         Raises
         ------
         StoreError: no such column.
         """
-        where = And(within("event_time", window), known_by(as_of))
-        rows = self._scan("predictions", where, [*columns, "record_key"], None, tuple(dictionary))
+        rows = self._visible(window, as_of, [*columns, "record_key"], None, tuple(dictionary))
         found = log_labels.joined(rows, self._labels(window, as_of, ("source", "batch_id")))
         return found.select([*columns, "label", "label_known_at"])
 
-    def _labels(self, window: Window, as_of: datetime, dictionary: tuple[str, ...] = ()) -> pa.Table:
+    def _labels(
+        self, window: Window, as_of: datetime, dictionary: tuple[str, ...] = (), at: int | None = None
+    ) -> pa.Table:
         where = log_labels.of_window(window, as_of, self._log("labels").has("event_time"))
-        return self._scan("labels", where, log_labels.NAMES, None, dictionary).select(list(log_labels.NAMES))
+        rows = self._scan("labels", where, log_labels.NAMES, at, dictionary).select(list(log_labels.NAMES))
+        return without(rows, self._withdrawn.scopes("labels", as_of))
+
+    def _visible(
+        self,
+        window: Window,
+        as_of: datetime,
+        columns: Sequence[str] | None,
+        snapshot_id: int | None = None,
+        dictionary: tuple[str, ...] = (),
+    ) -> pa.Table:
+        """Predictions of the window known by `as_of`, but those withdrawn by then."""
+        where = And(within("event_time", window), known_by(as_of))
+        gone = self._withdrawn.scopes("predictions", as_of, window)
+        return without(self._scan("predictions", where, columns_for(columns, gone), snapshot_id, dictionary), gone)
 
     def read_scores(self, window: Window, version: str, as_of: datetime) -> pd.DataFrame:
         """What `version` answers for rows of the window, known by `as_of`; of repeated scorings the latest, in order
@@ -212,23 +220,27 @@ class PredictionLog:
         return rows.filter(pa.array(~old.to_numpy(dtype=bool)))
 
     def touched_days(self, since: datetime | None, as_of: datetime) -> list[date]:
-        """UTC days of predictions known in (since, as_of], and of predictions that a label known in it belongs to."""
+        """UTC days of predictions known in (since, as_of], of predictions that a label known in it belongs to, and of
+        rows that were withdrawn or restored in it."""
         known, days = log_days.known_between(since, as_of), np.zeros(0, dtype=np.int64)
         predictions, labels = self._log("predictions").load(), self._log("labels").load()
         if predictions is not None:
             days = np.r_[days, log_days.prediction_days(predictions, known, since, as_of)]
         if labels is not None:
             days = np.r_[days, log_days.label_days(labels, known, self._index.keys(predictions))]
-        return log_days.dates(days)
+        moved = self._withdrawn.days(since, as_of) if since else set()
+        return sorted(moved | set(log_days.dates(days)))
 
     def heads(self) -> dict[str, str]:
-        """Newest snapshot of predictions and labels; one without a row is absent."""
-        found = {stream: self.snapshot_id(stream) for stream in ("predictions", "labels")}
+        """Newest snapshot of predictions and labels, and number of the newest withdrawal; what has none is absent."""
+        found: dict[str, int | None] = {stream: self.snapshot_id(stream) for stream in ("predictions", "labels")}
+        found["withdrawals"] = self._withdrawn.head()
         return {stream: str(snapshot) for stream, snapshot in found.items() if snapshot is not None}
 
     def added_days(self, heads: Mapping[str, str]) -> list[date]:
         """UTC days of predictions that were written, or whose labels were, since `heads` was asked for, whatever
-        instant they say they were known at; days of rows that another tool rewrote or that were erased, too."""
+        instant they say they were known at; days of rows that another tool rewrote or that were erased, withdrawn or
+        restored, too."""
         predictions, labels = self._log("predictions").load(), self._log("labels").load()
         since = {stream: int(snapshot) for stream, snapshot in heads.items()}
         days = np.zeros(0, dtype=np.int64)
@@ -236,7 +248,7 @@ class PredictionLog:
             days = np.r_[days, log_days.added_predictions(predictions, since.get("predictions"))]
         if labels is not None:
             days = np.r_[days, log_days.added_labels(labels, since.get("labels"), self._index.keys(predictions))]
-        return log_days.dates(days)
+        return sorted(self._withdrawn.days_after(since.get("withdrawals")) | set(log_days.dates(days)))
 
     def unknown_keys(self, as_of: datetime, older_than: timedelta) -> pd.DataFrame:
         """Keys of labels that are known for `older_than` at `as_of` and still have no prediction that is known by
@@ -270,10 +282,10 @@ class PredictionLog:
             return TABLES[stream][0].empty_table()
         schema = table.schema()
         if snapshot_id is not None and table.snapshot_by_id(snapshot_id) is None:
-            raise _unreadable(self.app, f"snapshot {snapshot_id} does not exist (expired?)")
+            raise unreadable(self.app, f"snapshot {snapshot_id} does not exist (expired?)")
         missing = set(columns or ()) - set(schema.column_names)
         if missing:
-            raise _unreadable(self.app, f"no column {', '.join(sorted(missing))}")
+            raise unreadable(self.app, f"no column {', '.join(sorted(missing))}")
         order = ("event_time", "record_key") if stream == "predictions" else ()
         fields = ("*",) if columns is None else tuple(dict.fromkeys([*columns, *order]))
         return table.scan(rows, selected_fields=fields, snapshot_id=snapshot_id).to_arrow(dictionary)
@@ -286,11 +298,3 @@ def _conform(stream: Stream, stored: Table | None, table: pa.Table) -> pa.Table:
 def _to_pandas(rows: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = rows.to_pandas(split_blocks=True)
     return frame
-
-
-def _unreadable(app: str, got: str) -> StoreError:
-    return StoreError(
-        f"The prediction log of {app} must have the columns and snapshots that are read.",
-        f"{got}.",
-        "compare the policy's columns with what the sources deliver.",
-    )

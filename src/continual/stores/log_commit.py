@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import time
@@ -37,6 +38,9 @@ PROPERTIES = {
 }
 #: A writer lost a race: look again. IntegrityError: two created the namespace at once; OperationalError: locked.
 CONTENTION = (CommitFailedException, TableAlreadyExistsError, IntegrityError, OperationalError)
+
+#: PyIceberg warns of every dictionary-encoded column it reads, although it was asked for them.
+logging.getLogger("pyiceberg.io.pyarrow").addFilter(lambda said: "dictionary type" not in said.getMessage())
 
 
 def open_catalog(uri: str, warehouse: str) -> Catalog:

@@ -21,11 +21,14 @@ from pyiceberg.expressions import (
 )
 
 from continual.core.window import Window, utc
+from continual.errors import StoreError
 
 Bools = npt.NDArray[np.bool_]
 Hashes = npt.NDArray[np.uint64]
 #: Microseconds of a day.
 DAY = 86_400_000_000
+#: As of all that will ever be known.
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def instant(value: datetime) -> str:
@@ -108,3 +111,12 @@ def resolve(labels: pd.DataFrame) -> pd.DataFrame:
     chosen = order.drop_duplicates("record_key").reset_index(drop=True)
     values = labels.drop_duplicates(["record_key", "value"]).groupby("record_key").size()
     return chosen.assign(n_conflicts=chosen["record_key"].map(values).astype("int64") - 1)
+
+
+def unreadable(app: str, got: str) -> StoreError:
+    """What to say of a column or snapshot that is not there."""
+    return StoreError(
+        f"The prediction log of {app} must have the columns and snapshots that are read.",
+        f"{got}.",
+        "compare the policy's columns with what the sources deliver.",
+    )

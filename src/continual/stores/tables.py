@@ -13,26 +13,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
-from continual.stores.columns import Instant, Json
+from continual.stores.columns import APP, Id, Instant, Json, Words, metadata
 from continual.stores.columns import column as c
+from continual.stores.tables_withdrawal import withdrawal, withdrawal_effect
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-Id, Words = String(128), Text()
-APP = "Application (registered model name)."
+__all__ = ["metadata", "withdrawal", "withdrawal_effect"]
 
 model_version = Table(
     "model_version",
@@ -151,6 +142,7 @@ dataset_version = Table(
         DefaultClause("0"),
     ),
     c("left_hash", Id, "Content hash of the rows that are left; null = all of them are.", null=True),
+    c("labels_snapshot_id", String(32), "Iceberg snapshot of the labels that was read.", null=True),
     comment="What a model was trained or judged on.",
 )
 
