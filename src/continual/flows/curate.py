@@ -59,7 +59,7 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
 
 
 def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tuple[DatasetVersion, str]:
-    heads = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
+    heads: dict[str, int] = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
     pool = ws.log.read_labelled(windows.training, as_of, snapshots=heads)
     pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
     _check_pool(ws, pool, windows.training)
