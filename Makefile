@@ -53,6 +53,10 @@ test: $(VENV)/.dev ## All tests: unit, integration, end to end (a process each: 
 	@$(BIN)/pytest tests/integration
 	@$(BIN)/pytest tests/e2e
 
+.PHONY: production
+production: $(VENV)/.dev ## The story on the topology of docker/compose.yaml, natively; a fresh unlocked install (15 minutes)
+	@$(BIN)/pytest tests/production
+
 .PHONY: unit
 unit: $(VENV)/.dev ## Fast tests only (under a minute)
 	@$(BIN)/pytest -n 2 tests/unit
@@ -83,7 +87,8 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/runtime.lock
-	@$(COMPILE) pyproject.toml --extra demo --extra postgres --extra s3 --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(COMPILE) pyproject.toml --extra demo --extra production --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(COMPILE) pyproject.toml --extra demo --extra production -c requirements/runtime.lock -o requirements/production.lock
 	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
 
 .PHONY: clean

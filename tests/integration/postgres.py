@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 
-def _server_user() -> pwd.struct_passwd | None:
+def server_user() -> pwd.struct_passwd | None:
     """PostgreSQL refuses root; None = run as ourselves."""
     if os.geteuid() != 0:
         return None
@@ -28,7 +28,7 @@ def _server_user() -> pwd.struct_passwd | None:
     return known.get("postgres") or known["nobody"]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     found = shutil.which(name)
     if found:
         return found
@@ -38,15 +38,15 @@ def _program(name: str) -> str:
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
-    user = _server_user()
+    user = server_user()
     as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     if user:
         os.chown(folder, user.pw_uid, user.pw_gid)
     data, log = folder / "data", folder / "log"
-    init = [_program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    init = [program("initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(init, check=True, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
     command = [
-        _program("postgres"),
+        program("postgres"),
         "-D",
         str(data),
         "-k",

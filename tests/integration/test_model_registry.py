@@ -88,6 +88,13 @@ def test_s26_wrong_answers_of_a_server_are_never_no_champion(other_program: str,
     refused(Registry(other_program, "loans").champion, ModelUnavailable, "must be readable")
 
 
+@pytest.mark.parametrize("served", ["2.22.1", "3.0.0", "4.0.0"])
+def test_s54_a_server_of_another_version_is_named_before_anything_else(other_program: str, served: str) -> None:
+    _NotMlflow.answer = (200, served)
+    said = refused(Registry(other_program, "loans").champion, ModelUnavailable, "client's major version")
+    assert served in said.got and "upgrade the server" in said.remedy
+
+
 def test_a_model_that_was_never_registered_has_no_champion(mlflow_server: Server) -> None:
     assert Registry(mlflow_server.uri, "unheard_of").champion() is None
 

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from continual.cli import (
+    backup,
     check,
     data,
     database,
@@ -67,6 +68,6 @@ app = typer.Typer(
 )
 for _module in (
     check, up, status, metrics, slices, labels, runs, score, ledger, replay, quarantine, data, dataset, expectations,
-    exporter, database, schema,
+    exporter, database, backup, schema,
 ):  # fmt: skip
     _module.register(app)

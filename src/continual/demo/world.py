@@ -27,10 +27,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from continual.local.airflow_api import AirflowClient
+
 APP = "flights"
 DAGS = [f"{APP}.{name}" for name in ("ingest", "monitor", "retrain", "rollback")]
 REPOSITORY = Path(__file__).parents[3]
 Note = Callable[[str], None]
+#: Makes what runs Airflow and MLflow, from the home and the folder of policies; `tests/production` brings its own.
+StackMaker = Callable[[Path, Path, Note], Any]
+
+
+def local_stack(home: Path, configs: Path, note: Note) -> LocalStack:
+    folders = (REPOSITORY / "dags", REPOSITORY / "plugins", configs)
+    return LocalStack(Home(home), *folders, progress=note, parallelism=2)
 
 
 def day(text: str) -> datetime:
@@ -41,8 +50,8 @@ class World:
     """Everything a chapter may touch. It acts on the product only as people and outside systems do: by delivering
     files, editing the policy, triggering DAG runs; and reads what came of it."""
 
-    def __init__(self, home: Path, note: Note) -> None:
-        self.home, self.note = home.resolve(), note
+    def __init__(self, home: Path, note: Note, stack: StackMaker = local_stack) -> None:
+        self.home, self.note, self._make_stack = home.resolve(), note, stack
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -51,13 +60,9 @@ class World:
         shutil.copy(REPOSITORY / "configs" / f"{APP}.yaml", configs)
         for stream in ("predictions", "labels"):
             (self.home / LANDING / stream).mkdir(parents=True, exist_ok=True)
-        self.stack = self._exit.enter_context(
-            LocalStack(
-                Home(self.home), REPOSITORY / "dags", REPOSITORY / "plugins", configs, progress=self.note, parallelism=2
-            )
-        )
+        self.stack = self._exit.enter_context(self._make_stack(self.home, configs, self.note))
         os.environ.update({k: v for k, v in self.stack.environment.items() if k.startswith("MLFLOW_")})
-        self.airflow = self.stack.airflow
+        self.airflow: AirflowClient = self.stack.airflow
         self.airflow.wait_for_dags(DAGS, timeout=90)
         return self
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from continual.errors import ModelUnavailable
+from continual.models.server_version import check_server_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,10 +40,11 @@ class Registry:
 
         Raises
         ------
-        ModelUnavailable: the registry does not answer (s26).
+        ModelUnavailable: the registry does not answer (s26), or is of a version that cannot be talked to (s54).
         """
         from mlflow.exceptions import MlflowException
 
+        check_server_version(self.uri)
         with self.reachable():
             try:
                 model = self.client.get_registered_model(self.name)
