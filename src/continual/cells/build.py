@@ -74,10 +74,9 @@ class _Builder:
         self.groupings = [grouping(spec, columns) for spec in plan.specs]
         self.coding = Coding(self.groupings)
         self.pairs = {pair_name(*pair): pair for pair in pairs}
-        names, size = (*day.versions, *self.pairs), 1 + sum(len(g.names) for g in self.groupings)
-        self.n = np.zeros(size, dtype=np.int64)
-        self.labelled = {name: np.zeros(size, dtype=np.int64) for name in names}
-        self.unscored = {name: np.zeros(size, dtype=np.int64) for name in names}
+        #: Rows that no version answered, or that have no label.
+        self.left_out = np.zeros(self.coding.size, dtype=np.int64)
+        self.unscored = {name: np.zeros(self.coding.size, dtype=np.int64) for name in (*day.versions, *self.pairs)}
         levels, bins = plan.shape or (0, 0)
         self.counting = {v: Counting(self.coding, levels * bins) for v in day.versions if plan.shape}
         self.sums: dict[bool, Sums] = {}
@@ -86,35 +85,25 @@ class _Builder:
     def build(self) -> dict[str, Block]:
         for start in range(0, self.day.table.num_rows, STRETCH):
             self._stretch(start, min(STRETCH, self.day.table.num_rows - start))
-        return {name: self._block(name) for name in self.labelled}
+        return {name: self._block(name) for name in self.unscored}
 
     def _stretch(self, start: int, size: int) -> None:
-        day, (codes, joint, every) = self.day, self.coding.codes(start, size)
+        day, (codes, joint) = self.day, self.coding.codes(start, size)
         rows = Stretch.read(self.plan, day.day, day.table.slice(start, size), day.versions, day.label, day.weight)
-        self._count_rows(rows, joint, every)
         for version, counting in self.counting.items():
             counting.add(codes, rows.cells(version), rows.weight)
+        for version, fine in rows.fine.items():
+            if not fine.all():
+                self.unscored[version] += self.coding.count(np.compress(~fine, codes, axis=1))
         if rows.alike not in self.sums:
             layout = layout_of(self.plan, tuple(day.versions), self.pairs, day.weight is not None, rows.alike)
             self.sums[rows.alike] = Sums(layout, self.coding)
         kept: Mask = np.logical_or.reduce(list(rows.valid.values()))
         if not kept.all():
+            self.left_out += self.coding.count(np.compress(~kept, codes, axis=1))
             rows, joint = rows.part(kept), np.compress(kept, joint, axis=1)
         for first in range(0, joint.shape[1], sums.CHUNK):
             self.sums[rows.alike].add(joint, first, rows.part(slice(first, first + sums.CHUNK)))
-
-    def _count_rows(self, rows: Stretch, joint: Codes, every: Ints) -> None:
-        known: dict[bytes, Ints] = {}
-        self.n += every
-        masks = dict(rows.valid) | {name: rows.valid[a] & rows.valid[b] for name, (a, b) in self.pairs.items()}
-        for name, mask in masks.items():
-            key = mask.tobytes() if not mask.all() else b""
-            if key not in known:
-                known[key] = self.coding.count(np.compress(mask, joint, axis=1)) if key else every
-            self.labelled[name] += known[key]
-        for version, fine in rows.fine.items():
-            if not fine.all():
-                self.unscored[version] += self.coding.count(np.compress(~fine, joint, axis=1))
 
     def _block(self, name: str) -> Block:
         terms: list[Factors] = [(ONE,), *((term,) for term in self.plan.carried.terms)]
@@ -122,8 +111,8 @@ class _Builder:
         return Block(
             day=self.day.day,
             parts=tuple(Part(g.label, g.names, g.cut) for g in self.groupings),
-            n=self.n,
-            n_labelled=self.labelled[name],
+            n=sum((one.n for one in self.sums.values()), self.left_out),
+            n_labelled=self._labelled(name),
             n_unscored=self.unscored[name],
             counted=counting.counts(self.plan.shape or (0, 0)) if counting else None,
             bins=self.plan.bins.as_dict() if counting and binned else None,
@@ -131,13 +120,16 @@ class _Builder:
             products={pair: self._total(name, pair) for pair in self.plan.carried.products},
         )
 
+    def _labelled(self, owner: str) -> Ints:
+        return sum((one.n_of(owner) for one in self.sums.values()), np.zeros_like(self.left_out))
+
     def _total(self, owner: str, factors: Factors) -> Floats:
         if self.day.weight is None and set(factors) == {ONE}:
-            return self._numbers(self.labelled[owner])
+            return self._numbers(self._labelled(owner))
         each = [one.of(owner, factors) for one in self.sums.values()]
         if len(each) == 1:
             return each[0]
-        out: Floats = np.sum([np.zeros(len(self.n)), *each], axis=0)
+        out: Floats = np.sum([np.zeros(self.coding.size), *each], axis=0)
         return out
 
     def _numbers(self, rows: Ints) -> Floats:

@@ -1,7 +1,9 @@
 """Which slice each row of a day is in: small whole numbers, one row of them per grouping.
 
-Sums are taken over pairs of groupings at once (the cells of a=x & b=y) where the pair has few cells, and split into the
-two groupings at the end: half the additions, in a table that still fits a level-1 cache.
+Where a column has few values its dictionary's own codes are used, and tables over them are put in the order of the
+slices at the end: no look-up per row. Sums are taken over pairs of groupings at once (the cells of a=x & b=y) where the
+pair has few cells, and split into the two groupings at the end: half the additions, in a table that still fits a
+level-1 cache.
 """
 
 from __future__ import annotations
@@ -19,22 +21,29 @@ from continual.cells import kernel
 from continual.cells.grouping import Grouping
 
 #: Unsigned: compiled code then need not ask whether a position counts from the end.
-Codes = npt.NDArray[np.unsignedinteger[Any]]
+Codes = npt.NDArray[np.uint16]
 Ints = npt.NDArray[np.int64]
 #: Cells of a pair of groupings that are summed together.
 JOINED = 600
+#: A dictionary's codes are used when it has at most so many times the values of the slices, and these few.
+LOOSE, FEW = 2, 64
 
 
 @dataclass(frozen=True)
 class Coding:
-    """groupings: of one day's rows. Tables over a grouping have a row for each slice and a last one for the rest."""
+    """groupings: of one day's rows. A table over a grouping has `width` rows, `order` says which are the slices'."""
 
     groupings: Sequence[Grouping]
 
     @cached_property
+    def order(self) -> list[Ints]:
+        """For each grouping the row of its table for each slice."""
+        return [_order(grouping) for grouping in self.groupings]
+
+    @cached_property
     def width(self) -> list[int]:
         """Rows of each grouping's table."""
-        return [len(g.names) + 1 for g in self.groupings]
+        return [len(g.table) if _direct(g) else len(g.names) + 1 for g in self.groupings]
 
     @cached_property
     def joints(self) -> list[tuple[int, ...]]:
@@ -48,58 +57,87 @@ class Coding:
         return out
 
     @cached_property
+    def starts(self) -> Ints:
+        """Row of the table of joint cells where each joint begins."""
+        sizes = [prod(self.width[g] for g in joint) for joint in self.joints]
+        return np.cumsum([0, *sizes[:-1]])[: len(sizes)]
+
+    @cached_property
     def joint_size(self) -> int:
-        return 1 + sum(self._cells(joint) for joint in self.joints)
+        return max(1, sum(prod(self.width[g] for g in joint) for joint in self.joints))
 
-    def _cells(self, joint: tuple[int, ...]) -> int:
-        return prod(self.width[g] for g in joint)
+    @property
+    def size(self) -> int:
+        """S, with `overall`."""
+        return 1 + sum(len(g.names) for g in self.groupings)
 
-    def codes(self, start: int, size: int) -> tuple[Codes, Codes, Ints]:
-        """(G, size) row of its grouping's table; (J, size) row of the table of joint cells, whose first is `overall`;
-        (S,) rows of each slice."""
-        out = np.empty((len(self.groupings), size), dtype=_kind(max(self.width, default=0)))
-        joint = np.empty((len(self.joints), size), dtype=_kind(self.joint_size))
-        count, first = np.zeros(self.joint_size, dtype=np.int64), 1
-        count[0] = size
-        for row, own in zip(joint, self.joints, strict=True):
-            here = count[first : first + self._cells(own)]
-            index = [self.groupings[g].index[start : start + size] for g in own]
-            if len(own) == 2:
-                i, j = own
-                table, other, shape = self._tables[i], self._tables[j], (self.width[i], self.width[j])
-                kernel.look_up_two(table, index[0], other, index[1], first, out[i : j + 1], row, here.reshape(shape))
+    def codes(self, start: int, size: int) -> tuple[Codes, Codes]:
+        """(G, size) row of its grouping's table; (J, size) row of its joint's table."""
+        out = np.empty((len(self.groupings), size), dtype=np.uint16)
+        for row, grouping in zip(out, self.groupings, strict=True):
+            index = grouping.index[start : start + size]
+            if _direct(grouping):
+                row[:] = index
             else:
-                kernel.look_up_one(self._tables[own[0]], index[0], first, out[own[0]], row, here)
-            first += len(here)
-        return out, joint, self._slices(count)
+                kernel.look_up(_table(grouping), index, row)
+        if len(self.joints) == len(out):
+            return out, out
+        joint = np.empty((len(self.joints), size), dtype=np.uint16)
+        for row, own in zip(joint, self.joints, strict=True):
+            if len(own) == 2:
+                kernel.cross(out[own[0]], out[own[1]], self.width[own[1]], row)
+            else:
+                row[:] = out[own[0]]
+        return out, joint
 
-    def count(self, joint: Codes) -> Ints:
-        """(S,) rows of each slice, `overall` first."""
-        found = np.zeros(self.joint_size, dtype=np.int64)
-        found[0] = joint.shape[1]
-        for row in joint:
+    def count(self, codes: Codes) -> Ints:
+        """(S,) rows of each slice, `overall` first; codes: (G, n)."""
+        each = [np.array([codes.shape[1]], dtype=np.int64)]
+        for row, width, order in zip(codes, self.width, self.order, strict=True):
+            found = np.zeros(width, dtype=np.int64)
             kernel.tally(row, found)
-        return self._slices(found)
-
-    def _slices(self, count: Ints) -> Ints:
-        return self.split(count.reshape(1, -1, 1))[0, :, 0]
+            each.append(found[order])
+        return np.concatenate(each)
 
     def split(self, sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """(P, joint_size, K) sums of joint cells -> (P, S, K) sums of slices."""
-        out = np.zeros((len(sums), 1 + sum(self.width) - len(self.width), sums.shape[2]), dtype=sums.dtype)
-        out[:, 0] = sums[:, 0]
-        start, to = 1, 1
-        for joint in self.joints:
-            first, second = self.width[joint[0]], self.width[joint[1]] if len(joint) > 1 else 1
-            kernel.split(sums, start, first, second, out, to)
-            start, to = start + first * second, to + first + second - 2
+        """(P, joint_size, K) sums of joint cells -> (P, S, K) sums of slices, `overall` first."""
+        out = np.zeros((len(sums), self.size, sums.shape[2]), dtype=sums.dtype)
+        cells = prod(self.width[g] for g in self.joints[0]) if self.joints else 1
+        out[:, 0] = sums[:, :cells].sum(axis=1)  # every row is in one cell of each joint
+        places = self._places
+        for start, joint in zip(self.starts.tolist(), self.joints, strict=True):
+            first = places[joint[0]]
+            second = places[joint[1]] if len(joint) > 1 else np.full(1, -1)
+            kernel.split(sums, start, first, second, out)
         return out
 
     @cached_property
-    def _tables(self) -> list[Codes]:
-        kind = _kind(max(self.width, default=0))
-        return [np.where(g.table < 0, len(g.names), g.table).astype(kind) for g in self.groupings]
+    def _places(self) -> list[Ints]:
+        """For each grouping the slice (from 1 on) of each row of its table, -1 = none."""
+        out, first = [], 1
+        for width, order in zip(self.width, self.order, strict=True):
+            place = np.full(width, -1)
+            place[order] = np.arange(first, first + len(order))
+            out.append(place)
+            first += len(order)
+        return out
 
 
-def _kind(size: int) -> Any:
-    return np.uint16 if size < 2**16 else np.uint32
+def _direct(grouping: Grouping) -> bool:
+    """Whether the codes of the dictionary are used: few, and each slice is one of them."""
+    few = len(grouping.table) <= max(LOOSE * len(grouping.names), FEW)
+    return few and int(np.count_nonzero(grouping.table >= 0)) == len(grouping.names)
+
+
+def _order(grouping: Grouping) -> Ints:
+    names = len(grouping.names)
+    if not _direct(grouping):
+        return np.arange(names)
+    out = np.empty(names, dtype=np.int64)
+    inside = np.flatnonzero(grouping.table >= 0)
+    out[grouping.table[inside]] = inside
+    return out
+
+
+def _table(grouping: Grouping) -> Codes:
+    return np.where(grouping.table < 0, len(grouping.names), grouping.table).astype(np.uint16)

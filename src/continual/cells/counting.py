@@ -26,14 +26,15 @@ class Counting:
         """size: C, cells of a slice; a row that is not counted has the cell C."""
         self.coding, self.size = coding, size
         self.overall: npt.NDArray[Any] = np.zeros(size, dtype=np.uint8)
-        self.slices: list[npt.NDArray[Any]] = [np.zeros((w - 1, size), dtype=np.uint8) for w in coding.width]
+        self.slices: list[npt.NDArray[Any]] = [np.zeros((len(o), size), dtype=np.uint8) for o in coding.order]
         self._empty = True
 
     def add(self, codes: Codes, cell: Cells, weight: Floats | None) -> None:
         """codes: (G, m); cell: (m,); weight: (m,), None = all 1."""
         first = self._tally(np.zeros(len(cell), dtype=codes.dtype), cell, weight, 1, np.uint32)[0]
         kind = np.uint16 if first.max(initial=0) < 2**16 else np.uint32  # no slice has more than all rows
-        found = [self._tally(row, cell, weight, w, kind)[:-1] for row, w in zip(codes, self.coding.width, strict=True)]
+        each = zip(codes, self.coding.width, self.coding.order, strict=True)
+        found = [self._tally(row, cell, weight, width, kind)[order] for row, width, order in each]
         self.overall = self._sum(self.overall, first)
         self.slices = [self._sum(a, b) for a, b in zip(self.slices, found, strict=True)]
         self._empty = False

@@ -32,7 +32,7 @@ class Grouping:
 
     label: str
     names: tuple[str, ...]
-    index: Index
+    index: npt.NDArray[np.integer]
     table: npt.NDArray[np.int32]
     cut: bool = False
 
@@ -71,9 +71,10 @@ def _by_cross(spec: SliceSpec, columns: Columns) -> Grouping:
         size, at = len(present), np.arange(len(present))
         names = _cross_names((first, *a.key), (second, *b.key), present.tobytes(), at.tobytes())
         return _most_frequent(spec.label, index.astype(np.int32), size, names)
-    index = np.empty(len(a.index), dtype=np.int32)
-    kernel.join(a.index, b.index, b.size, 0, index)
-    present = np.flatnonzero(_tally(index, size)).tobytes()
+    index = np.empty(len(a.index), dtype=np.uint16 if size < 1 << 16 else np.int32)
+    seen = np.zeros(size, dtype=np.bool_)
+    kernel.cross_seen(a.index, b.index, b.size, index, seen)
+    present = np.flatnonzero(seen).tobytes()
     return _most_frequent(spec.label, index, size, _cross_names((first, *a.key), (second, *b.key), present, present))
 
 
@@ -141,7 +142,7 @@ def _by_predicate(spec: SliceSpec, columns: Columns) -> Grouping:
     return Grouping(spec.label, (spec.label,), inside.astype(np.int32), np.array([-1, 0], dtype=np.int32))
 
 
-def _most_frequent(label: str, index: Index, size: int, names: Names) -> Grouping:
+def _most_frequent(label: str, index: npt.NDArray[np.integer], size: int, names: Names) -> Grouping:
     """At most KEPT slices."""
     shown, codes = names
     if cut := len(shown) > KEPT:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import numba
 import numpy as np
 
+from continual.cells import vectors
 from continual.core.compiling import compiled
 
-#: Columns of one table of sums: 8 float64 = one cache line, so that a row is added with two vector instructions.
-PANEL = 8
+#: Columns of one table of sums: 8 float64 = one cache line.
+PANEL = vectors.WIDTH
 #: Rows of the panel of columns that is added to one table after the other.
 ROWS = 512
 EPSILON = float(np.finfo(np.float64).eps)
@@ -101,51 +100,35 @@ def look_up(table: Any, index: Any, out: Any) -> None:
 
 
 @compiled
-def look_up_one(table: Any, index: Any, first: int, out: Any, joint: Any, count: Any) -> None:
-    """out[i] = table[index[i]] = c; joint[i] = first + c; count[c] += 1."""
-    for i in range(len(index)):
-        c = np.uint32(table[index[i]])
-        out[i] = c
-        joint[i] = np.uint32(first) + c
-        count[c] += 1
-
-
-@compiled
-def look_up_two(table: Any, index: Any, other: Any, second: Any, first: int, out: Any, joint: Any, count: Any) -> None:
-    """`look_up_one` of two groupings; out: (2, n); joint[i] = first + c, c the joint cell. count: (widths,)."""
-    width = np.uint32(count.shape[1])
-    flat = count.reshape(-1)
-    for i in range(len(index)):
-        a, b = np.uint32(table[index[i]]), np.uint32(other[second[i]])
-        out[0, i], out[1, i] = a, b
-        c = a * width + b
-        joint[i] = np.uint32(first) + c
-        flat[c] += 1
-
-
-@compiled
-def join(first: Any, second: Any, width: int, start: int, out: Any) -> None:
-    """out[i] = start + first[i] * width + second[i]."""
+def cross(first: Any, second: Any, width: int, out: Any) -> None:
+    """out[i] = first[i] * width + second[i]."""
+    times = np.uint32(width)
     for i in range(len(out)):
-        out[i] = start + first[i] * width + second[i]
+        out[i] = np.uint32(first[i]) * times + np.uint32(second[i])
 
 
 @compiled
-def split(joint: Any, start: int, first: int, second: int, out: Any, to: int) -> None:
-    """Sums over either grouping of first x second joint cells, without the last row of each: out[:, to:] has those of
-    the first grouping, then those of the second. second = 1: there is none. joint: (P, cells, K); out: (P, S, K)."""
+def cross_seen(first: Any, second: Any, width: int, out: Any, seen: Any) -> None:
+    """`cross`, and which numbers came out. seen: (numbers,) bool."""
+    for i in range(len(out)):
+        c = np.uint32(first[i]) * np.uint32(width) + np.uint32(second[i])
+        out[i] = c
+        seen[c] = True
+
+
+@compiled
+def split(joint: Any, start: int, first: Any, second: Any, out: Any) -> None:
+    """Sums over either grouping of the joint cells of two. first, second: row of `out` for each value of a grouping,
+    -1 = none. joint: (P, cells, K), those of the two begin at `start`; out: (P, S, K)."""
     panels, _, columns = joint.shape
-    other = to + first - 1
     for p in range(panels):
-        for i in range(first):
-            for j in range(second):
-                row = joint[p, start + i * second + j]
-                if i < first - 1:
-                    for k in range(columns):
-                        out[p, to + i, k] += row[k]
-                if j < second - 1:
-                    for k in range(columns):
-                        out[p, other + j, k] += row[k]
+        for i in range(len(first)):
+            for j in range(len(second)):
+                row = joint[p, start + i * len(second) + j]
+                for to in (first[i], second[j]):
+                    if to >= 0:
+                        for k in range(columns):
+                            out[p, to, k] += row[k]
 
 
 @compiled
@@ -163,82 +146,44 @@ def weigh_cells(row: Any, cell: Any, weight: Any, out: Any) -> None:
 
 
 @compiled
-def _fill(panel: Any, terms: Any, plan: Any, weight: Any, start: int, size: int) -> None:
-    """panel[i, k] = weight^power * left * right for the columns (left, right, power) of `plan`."""
-    for k in range(plan.shape[0]):
-        left, right, power = plan[k, 0], plan[k, 1], plan[k, 2]
-        if left < 0:
-            continue
-        if right >= 0:
-            for i in range(size):
-                panel[i, k] = terms[left, start + i] * terms[right, start + i]
-        else:
-            for i in range(size):
-                panel[i, k] = terms[left, start + i]
-        for _ in range(power):
-            for i in range(size):
-                panel[i, k] *= weight[start + i]
-
-
-def _row(out: Any, c: Any, b0: Any, b1: Any, b2: Any, b3: Any, b4: Any, b5: Any, b6: Any, b7: Any) -> None:
-    """out[c] += b. All loads stand before the stores, so that they become vectors."""
-    a0, a1, a2, a3 = out[c, 0], out[c, 1], out[c, 2], out[c, 3]
-    a4, a5, a6, a7 = out[c, 4], out[c, 5], out[c, 6], out[c, 7]
-    out[c, 0], out[c, 1], out[c, 2], out[c, 3] = a0 + b0, a1 + b1, a2 + b2, a3 + b3
-    out[c, 4], out[c, 5], out[c, 6], out[c, 7] = a4 + b4, a5 + b5, a6 + b6, a7 + b7
-
-
-_add_row = cast("Callable[..., None]", numba.njit(inline="always")(_row))
+def _fill(start: int, size: int, terms: Any, plan: Any, address: Any, panel: Any) -> None:
+    """panel[i, k] = product of the rows plan[k] of terms, at start + i."""
+    factors = plan.shape[1]
+    for k in range(PANEL):
+        for f in range(factors):
+            address[k, f] = terms.ctypes.data + plan[k, f] * terms.strides[0] + 8 * start
+    first, to = address.ctypes.data, panel.ctypes.data
+    if factors == 2:
+        for i in range(0, size, PANEL):
+            vectors.turn_two(first, 8 * i, to + vectors.BYTES * i)
+    else:
+        for i in range(0, size, PANEL):
+            vectors.turn_four(first, 8 * i, to + vectors.BYTES * i)
 
 
 @compiled
-def _add_one(codes: Any, panel: Any, at: int, size: int, out: Any) -> None:
-    """out[codes[at + i]] += panel[i]."""
-    for i in range(size):
-        b0, b1, b2, b3 = panel[i, 0], panel[i, 1], panel[i, 2], panel[i, 3]
-        b4, b5, b6, b7 = panel[i, 4], panel[i, 5], panel[i, 6], panel[i, 7]
-        _add_row(out, codes[at + i], b0, b1, b2, b3, b4, b5, b6, b7)
+def sum_terms(
+    codes: Any, row: Any, first: int, n: int, terms: Any, plan: Any, address: Any, panel: Any, out: Any
+) -> None:
+    """out[p, row[g] + codes[g, first + i], k] += product of the rows plan[p, k] of terms, at i.
 
-
-@compiled
-def _add_two(first: Any, second: Any, panel: Any, at: int, size: int, out: Any) -> None:
-    """`_add_one` for two groupings: two chains of stores and loads that do not wait for each other (2.4x faster)."""
-    for i in range(size):
-        b0, b1, b2, b3 = panel[i, 0], panel[i, 1], panel[i, 2], panel[i, 3]
-        b4, b5, b6, b7 = panel[i, 4], panel[i, 5], panel[i, 6], panel[i, 7]
-        _add_row(out, first[at + i], b0, b1, b2, b3, b4, b5, b6, b7)
-        _add_row(out, second[at + i], b0, b1, b2, b3, b4, b5, b6, b7)
-
-
-@compiled
-def _add_all(panel: Any, size: int, out: Any) -> None:
-    """out[0] += the panel's column sums."""
-    a0, a1, a2, a3, a4, a5, a6, a7 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(size):
-        a0, a1, a2, a3 = a0 + panel[i, 0], a1 + panel[i, 1], a2 + panel[i, 2], a3 + panel[i, 3]
-        a4, a5, a6, a7 = a4 + panel[i, 4], a5 + panel[i, 5], a6 + panel[i, 6], a7 + panel[i, 7]
-    _add_row(out, 0, a0, a1, a2, a3, a4, a5, a6, a7)
-
-
-@compiled
-def sum_terms(codes: Any, first: int, n: int, terms: Any, plan: Any, weight: Any, panel: Any, out: Any) -> None:
-    """out[p, codes[g, first + i], k] += weight^power * left * right of column k of panel p; out[p, 0] over all rows.
-
-    codes: (G, first + n or more) > 0; terms: (T, n or more) float64; plan: (P, 8, 3) int64 rows of (left, right,
-    power), right < 0 = no second factor, left < 0 = unused (its sums mean nothing); weight: (n,) float64, unread where
-    every power is 0; panel: (ROWS, 8) scratch; out: (P, S + 1, 8) float64. Scratch and out should start on a cache
-    line.
+    codes: (G, first + n or more) unsigned; row: (G,); terms: (T, n rounded up to 8, or more) float64; plan: (P, 8, F)
+    int64, F = 2 or 4; address: (8, F) int64 and panel: (ROWS, 8) float64 scratch; out: (P, rows, 8) float64, each row
+    eight numbers without a gap. Without groupings all rows are added to out[:, 0].
     """
-    groupings = len(codes)
+    read = panel.ctypes.data
     for start in range(0, n, ROWS):
         size = min(ROWS, n - start)
         for p in range(plan.shape[0]):
-            _fill(panel, terms, plan[p], weight, start, size)
-            _add_all(panel, size, out[p])
-            for g in range(0, groupings - 1, 2):
-                _add_two(codes[g], codes[g + 1], panel, first + start, size, out[p])
-            if groupings % 2:
-                _add_one(codes[groupings - 1], panel, first + start, size, out[p])
+            _fill(start, size, terms, plan[p], address, panel)
+            for g in range(len(codes)):
+                where = codes[g, first + start : first + start + size]
+                to = out.ctypes.data + p * out.strides[0] + vectors.BYTES * row[g]
+                for i in range(size):
+                    vectors.add(to + vectors.BYTES * np.intp(where[i]), read + vectors.BYTES * i)
+            if len(codes) == 0:
+                for i in range(size):
+                    vectors.add(out.ctypes.data + p * out.strides[0], read + vectors.BYTES * i)
 
 
 def aligned(*shape: int) -> Any:

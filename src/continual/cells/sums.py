@@ -30,6 +30,8 @@ Factors = tuple[str, ...]
 Key = tuple[str, Factors, int]
 #: The owner of what no model has a part in.
 EVERY = ""
+#: The row of the matrix that has the weights.
+WEIGHT = "weight"
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,20 @@ class Layout:
         if not set(own) - {LABEL}:
             return [] if own and owner in self.pairs else [(1, (EVERY, own, power))]
         if owner not in self.pairs:
-            return [(1, (owner, own, power))]
+            return [(1, (owner, self._squared(own, power), power))]
         if LABEL in own:
             return []
         if len(own) > 1:
             return [(1, (owner, own, power))]
         a, b = self.pairs[owner]
         return [(1, (a, own, power)), (-1, (b, own, power))]
+
+    def _squared(self, own: Factors, power: int) -> Factors:
+        """An error times itself is the term that is its square, where that is summed with the same weight."""
+        formulas = self.plan.formulas
+        if len(own) == 2 and not power and all(formulas.get(name) is Formula.ERROR for name in own):
+            return next(((name,) for name, formula in formulas.items() if formula is Formula.SQUARE), own)
+        return own
 
     @property
     def wanted(self) -> Iterator[tuple[Factors, int]]:
@@ -82,16 +91,18 @@ class Layout:
 
     @cached_property
     def columns(self) -> dict[Key, int]:
-        """The columns; a number of rows is none."""
+        """The columns; the first is the number of rows."""
         owners = (*self.versions, *self.pairs)
-        keys = (key for o in owners for f, power in self.wanted for _, key in self.parts(o, f, power))
-        return {key: i for i, key in enumerate(dict.fromkeys(key for key in keys if key[1] or key[2]))}
+        keys = [key for o in owners for f, power in self.wanted for _, key in self.parts(o, f, power)]
+        rows = [(EVERY, (), 0), *(key for o in owners for _, key in self.parts(o, (ONE,), 0))]
+        return {key: i for i, key in enumerate(dict.fromkeys([*rows, *keys]))}
 
     @cached_property
     def rows(self) -> dict[tuple[str, str], int]:
-        """(owner, term) -> row of the matrix of terms."""
-        keys = ((owner, name) for owner, factors, _ in self.columns for name in factors or (ONE,))
-        return {key: i for i, key in enumerate(dict.fromkeys(keys))}
+        """(owner, term) -> row of the matrix of terms; the first is 1, the second the weight if there is one."""
+        first = [(EVERY, ONE), *([(EVERY, WEIGHT)] if self.weighted else [])]
+        keys = [(owner, name) for owner, factors, _ in self.columns for name in factors or (ONE,)]
+        return {key: i for i, key in enumerate(dict.fromkeys([*first, *keys]))}
 
     def told(self, version: str) -> tuple[Ints, list[int]]:
         """Rows of a version's terms that have a formula, see kernel.tell; and those whose logarithm is to be taken."""
@@ -121,13 +132,14 @@ class Layout:
 
     @cached_property
     def program(self) -> Ints:
-        """See kernel.sum_terms."""
-        panels = -(-len(self.columns) // kernel.PANEL)
-        out = np.full((panels * kernel.PANEL, 3), -2, dtype=np.int64)
-        for i, (owner, factors, power) in enumerate(self.columns):
-            found = [self.rows[owner, name] for name in factors or (ONE,)]
-            out[i] = (found[0], found[1] if len(found) > 1 else -1, power)
-        return out.reshape(panels, kernel.PANEL, 3)
+        """Rows of the matrix whose product is a column, see kernel.sum_terms; what is left of the last panel is 1."""
+        panels, factors = -(-len(self.columns) // kernel.PANEL), 4 if self.weighted else 2
+        out = np.full((panels * kernel.PANEL, factors), self.rows[EVERY, ONE], dtype=np.int64)
+        for i, (owner, names, power) in enumerate(self.columns):
+            made_of = [*((owner, name) for name in names or (ONE,)), *[(EVERY, WEIGHT)] * power]
+            found = [self.rows[one] for one in made_of]
+            out[i, : len(found)] = found
+        return out.reshape(panels, kernel.PANEL, factors)
 
 
 class Sums:
@@ -137,22 +149,35 @@ class Sums:
         self.layout, self.coding = layout, coding
         self._table = kernel.aligned(len(layout.program), coding.joint_size, kernel.PANEL)
         self._panel = kernel.aligned(kernel.ROWS, kernel.PANEL)
+        self._address = np.zeros(layout.program.shape[1:], dtype=np.int64)
         self._matrix = np.zeros((len(layout.rows), CHUNK))
+        self._matrix[layout.rows[EVERY, ONE]] = 1.0
         self._done: dict[tuple[tuple[int, int], ...], Floats] = {}
 
     def add(self, joint: Codes, first: int, rows: Stretch) -> None:
         """joint: (J, first + m or more); rows: m <= CHUNK of them."""
-        if len(self.layout.program):
-            if not self.layout.alike:
-                self._matrix[:] = 0.0
-            rows.fill(self.layout, self._matrix)
-            weight = np.ones(1) if rows.weight is None else rows.weight
-            size, program = len(rows.label), self.layout.program
-            kernel.sum_terms(joint, first, size, self._matrix, program, weight, self._panel, self._table)
+        layout, matrix = self.layout, self._matrix
+        if not layout.alike:
+            matrix[:] = 0.0
+            matrix[layout.rows[EVERY, ONE]] = 1.0
+        rows.fill(layout, matrix)
+        size, starts = len(rows.label), self.coding.starts
+        if rows.weight is not None:
+            matrix[layout.rows[EVERY, WEIGHT], :size] = rows.weight
+        kernel.sum_terms(joint, starts, first, size, matrix, layout.program, self._address, self._panel, self._table)
+
+    @property
+    def n(self) -> Ints:
+        """(S,) rows that were added."""
+        return self._slices[0].astype(np.int64)
+
+    def n_of(self, owner: str) -> Ints:
+        """(S,) rows that a version, or both of a pair, answered."""
+        ((_, key),) = self.layout.parts(owner, (ONE,), 0)
+        return self._slices[self.layout.columns[key]].astype(np.int64)
 
     def of(self, owner: str, factors: Factors) -> Floats:
-        """(S,) the sum of a term (t,) or product (t, u); what is a mere number of rows is not summed. Equal sums are
-        one array."""
+        """(S,) the sum of a term (t,) or product (t, u). Equal sums are one array."""
         parts = self.layout.made_of(owner, factors)
         if parts not in self._done:
             out = np.zeros(self._slices.shape[1])
