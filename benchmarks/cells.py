@@ -88,20 +88,21 @@ class Bench:
             self.table(day, columns)
 
     def build(self, plan: Plan, columns: list[str], days: Iterable[int], as_of: datetime = AS_OF) -> None:
-        waiting: list[tuple[str, Block]] = []
+        waiting: list[StoredCells] = []
         for day in days:
             table = self.table(day, columns)
-            waiting += build_day(Day(data.FIRST_DAY + day, table, data.VERSIONS), plan).items()
+            blocks = build_day(Day(data.FIRST_DAY + day, table, data.VERSIONS), plan)
+            waiting += self.stored(plan, blocks.items(), as_of)
             if len(waiting) >= 3 * TOGETHER:
-                self.put(plan, waiting, as_of)
+                self.store.put(waiting)
                 waiting = []
-        self.put(plan, waiting, as_of)
+        self.store.put(waiting)
 
-    def put(self, plan: Plan, blocks: Iterable[tuple[str, Block]], as_of: datetime) -> None:
-        self.store.put(
+    def stored(self, plan: Plan, blocks: Iterable[tuple[str, Block]], as_of: datetime) -> list[StoredCells]:
+        return [
             StoredCells(b.day, name, plan.layout, as_of, b.to_bytes(), int(b.n[0]), int(b.n_labelled[0]))
             for name, b in blocks
-        )
+        ]
 
     def blocks(self, plan: Plan, names: list[str], days: int = data.DAYS) -> dict[str, list[Block]]:
         window = Window(START, START + timedelta(days=days))
@@ -125,7 +126,7 @@ class Bench:
         for day, piece in enumerate(pieces):
             new = build_day(Day(data.FIRST_DAY + day, piece, data.VERSIONS), plan, count_rows=False)
             waiting += [(name, stored[name][day].plus(block)) for name, block in new.items()]
-        self.put(plan, waiting, as_of)
+        self.store.put(self.stored(plan, waiting, as_of))
 
 
 def plans() -> dict[str, Plan]:

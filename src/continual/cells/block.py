@@ -1,30 +1,24 @@
-"""A block: all cells of one day and one model version (or pair of versions), as one compressed blob."""
+"""A block: all cells of one day and one model version (or pair of versions), kept as one blob."""
 
 from __future__ import annotations
 
-import json
-import math
-import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.cells import sparse
-from continual.cells.counts import Counts, smallest
+from continual.cells.counts import Counts
 from continual.core.verdict import OVERALL
 from continual.errors import StoreError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MAGIC, FORMAT = b"CELL", 2
-#: magic, format, day, sizes of header and of the plain body
-_PREFIX = struct.Struct("<4sHiIQ")
-#: Blobs of counts are larger than by zstd (a third at 256 bins, three quarters with many cells), faster to unpack.
-CODEC = "lz4_raw"
+
+
+#: Of what a block is in bytes; part of every layout, so that cells of another form are built again, not misread.
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -65,63 +59,21 @@ class Block:
         return None if self.counted is None else self.counted.table
 
     def to_bytes(self) -> bytes:
-        """Self-describing: prefix, header in JSON, then the arrays, both compressed."""
-        columns, at = distinct([*self.sums.values(), *self.products.values()])
-        whole = [is_whole(column) for column in columns]
-        # those of fractions first, then those of whole numbers
-        order = sorted(range(len(columns)), key=lambda i: whole[i])
-        arrays = self._arrays([columns[i] for i in order if not whole[i]], [columns[i] for i in order if whole[i]])
-        header = {
-            "bins": self.bins,
-            "sums": list(self.sums),
-            "products": [list(pair) for pair in self.products],
-            "columns": [order.index(i) for i in at],
-            "arrays": [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()],
-            "shape": list(self.counted.slices.shape) if self.counted else None,
-        }
-        text = f'{{"parts":{_parts_text(self.parts)},{json.dumps(header, separators=(",", ":"))[1:]}'.encode()
-        text += b" " * (-len(text) % 8)  # numbers of 8 bytes start at a multiple of 8
-        body = b"".join([text, *(array.tobytes() for array in arrays.values())])
-        import pyarrow as pa
+        """Self-describing, see cells.blob."""
+        from continual.cells import blob
 
-        packed: bytes = pa.Codec(CODEC).compress(body, asbytes=True)
-        return _PREFIX.pack(MAGIC, FORMAT, self.day, len(text), len(body)) + packed
-
-    def _arrays(self, floats: list[Floats], whole: list[Floats]) -> dict[str, npt.NDArray[Any]]:
-        """The widest numbers first, so that each array starts at a multiple of its number's size."""
-        size = len(self.n)
-        rows = np.stack([self.n, self.n_labelled, self.n_unscored, *(column.astype(np.int64) for column in whole)])
-        # `overall` apart: the others mostly need half the bytes
-        out = {"tops": smallest(rows[:, :1]), "rows": smallest(rows[:, 1:])}
-        if self.counted is not None:
-            out["overall"] = smallest(self.counted.overall)
-            slices = smallest(self.counted.slices)
-            out |= sparse.pack(slices) if sparse.is_sparse(slices) else {"slices": slices}
-        out = dict(sorted(out.items(), key=lambda item: -item[1].itemsize))
-        return {"floats": np.stack(floats) if floats else np.zeros((0, size))} | out
+        return blob.write(self)
 
     @classmethod
-    def from_bytes(cls, blob: bytes) -> Block:
+    def from_bytes(cls, data: bytes) -> Block:
         """
         Raises
         ------
         StoreError: no block, cut short, or written by a newer version.
         """
-        day, header, arrays = _unpack(blob)
-        rows = np.concatenate([arrays["tops"], arrays["rows"]], axis=1, dtype=np.int64)
-        kept = [*arrays["floats"], *(row.astype(np.float64) for row in rows[3:])]
-        columns = [kept[i] for i in header.columns]
-        return cls(
-            day=day,
-            parts=header.parts,
-            n=rows[0],
-            n_labelled=rows[1],
-            n_unscored=rows[2],
-            counted=_counted(arrays, header),
-            bins=header.bins,
-            sums=dict(zip(header.sums, columns, strict=False)),
-            products=dict(zip(header.products, columns[len(header.sums) :], strict=True)),
-        )
+        from continual.cells import blob
+
+        return blob.read(data)
 
     def plus(self, other: Block, sign: int = 1) -> Block:
         """The cells of both blocks' rows, of one day and layout (sign = -1: without the other's rows).
@@ -169,28 +121,6 @@ class Block:
         )
 
 
-def distinct(columns: Sequence[Floats]) -> tuple[list[Floats], list[int]]:
-    """The different ones among columns, and which of them each is: without weights many sums are the same."""
-    kept: list[Floats] = []
-    at, alike = [], dict[float, list[int]]()
-    for column in columns:
-        near = alike.setdefault(float(column[0]), [])
-        found = next((i for i in near if kept[i] is column or np.array_equal(kept[i], column)), None)
-        if found is None:
-            found = len(kept)
-            kept.append(column)
-            near.append(found)
-        at.append(found)
-    return kept, at
-
-
-def is_whole(column: Floats) -> bool:
-    """Whether it holds whole numbers only, of a size that float64 holds exactly."""
-    return bool(column[0] == np.rint(column[0])) and bool(
-        ((column == np.rint(column)) & (np.abs(column) < 2**53)).all()
-    )
-
-
 def union(first: tuple[Part, ...], second: tuple[Part, ...]) -> tuple[Part, ...]:
     """The slices of both, by grouping; names sorted unless they are equal."""
     if first == second:
@@ -212,72 +142,3 @@ def positions(old: tuple[Part, ...], new: tuple[Part, ...]) -> Ints:
             out.extend(at.get(name, -1) for name in a.names)
         start += len(b.names)
     return np.array(out, dtype=np.int64)
-
-
-@lru_cache(maxsize=64)
-def _parts_text(parts: tuple[Part, ...]) -> str:
-    return json.dumps([[part.label, part.names, part.cut] for part in parts], separators=(",", ":"))
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What the days of a window mostly have in common: it is read once for all of them."""
-
-    parts: tuple[Part, ...]
-    bins: Mapping[str, Any] | None
-    sums: list[str]
-    products: list[tuple[str, str]]
-    columns: list[int]
-    arrays: list[tuple[str, Any, tuple[int, ...]]]
-    shape: tuple[int, ...] | None
-
-
-@lru_cache(maxsize=64)
-def _one_of(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Equal parts are one object, so that what follows from them is found once."""
-    return parts
-
-
-@lru_cache(maxsize=64)
-def _header(text: bytes) -> _Header:
-    found = json.loads(text)
-    return _Header(
-        parts=_one_of(tuple(Part(label, tuple(names), cut) for label, names, cut in found["parts"])),
-        bins=found["bins"],
-        sums=found["sums"],
-        products=[(t, u) for t, u in found["products"]],
-        columns=found["columns"],
-        arrays=[(name, np.dtype(kind), tuple(shape)) for name, kind, shape in found["arrays"]],
-        shape=None if found["shape"] is None else tuple(found["shape"]),
-    )
-
-
-def _counted(arrays: Mapping[str, npt.NDArray[Any]], header: _Header) -> Counts | None:
-    if header.shape is None:
-        return None
-    if "slices" in arrays:
-        return Counts(arrays["overall"], arrays["slices"])
-    slices = sparse.unpack(arrays["marks"], arrays["halves"], arrays["large"], header.shape)
-    return Counts(arrays["overall"], slices)
-
-
-def _unpack(blob: bytes) -> tuple[int, _Header, dict[str, npt.NDArray[Any]]]:
-    import pyarrow as pa
-
-    try:
-        magic, version, day, text, size = _PREFIX.unpack_from(blob)
-        if (magic, version) != (MAGIC, FORMAT):
-            raise ValueError(f"format {magic!r} {version}")
-        body = pa.Codec(CODEC).decompress(memoryview(blob)[_PREFIX.size :], decompressed_size=size, asbytes=True)
-        header = _header(body[:text])
-        arrays, at = {}, text
-        for name, kind, shape in header.arrays:
-            array = np.frombuffer(body, dtype=kind, count=math.prod(shape), offset=at)
-            arrays[name], at = array.reshape(shape), at + array.nbytes
-    except (struct.error, OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"A block of cells must be readable and of format {FORMAT}.",
-            f"{error}.",
-            "rebuild the cells of the day; if a newer version wrote them, install it.",
-        ) from error
-    return day, header, arrays

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from continual.cells import sums
 from continual.cells.block import Block, Part
-from continual.cells.coding import Codes, Coding
+from continual.cells.coding import Coding
 from continual.cells.columns import Columns
 from continual.cells.counting import Counting
 from continual.cells.grouping import grouping

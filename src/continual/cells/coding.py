@@ -8,7 +8,7 @@ level-1 cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -36,14 +36,23 @@ class Coding:
     groupings: Sequence[Grouping]
 
     @cached_property
+    def direct(self) -> list[bool]:
+        """For each grouping whether the codes of its dictionary are used: few, and each slice is one of them."""
+        return [_is_direct(grouping) for grouping in self.groupings]
+
+    @cached_property
     def order(self) -> list[Ints]:
         """For each grouping the row of its table for each slice."""
-        return [_order(grouping) for grouping in self.groupings]
+        return [_order(g) if own else np.arange(len(g.names)) for g, own in self._each]
 
     @cached_property
     def width(self) -> list[int]:
         """Rows of each grouping's table."""
-        return [len(g.table) if _direct(g) else len(g.names) + 1 for g in self.groupings]
+        return [len(g.table) if own else len(g.names) + 1 for g, own in self._each]
+
+    @property
+    def _each(self) -> Iterable[tuple[Grouping, bool]]:
+        return zip(self.groupings, self.direct, strict=True)
 
     @cached_property
     def joints(self) -> list[tuple[int, ...]]:
@@ -74,20 +83,20 @@ class Coding:
     def codes(self, start: int, size: int) -> tuple[Codes, Codes]:
         """(G, size) row of its grouping's table; (J, size) row of its joint's table."""
         out = np.empty((len(self.groupings), size), dtype=np.uint16)
-        for row, grouping in zip(out, self.groupings, strict=True):
+        for row, (grouping, own) in zip(out, self._each, strict=True):
             index = grouping.index[start : start + size]
-            if _direct(grouping):
+            if own:
                 row[:] = index
             else:
                 kernel.look_up(_table(grouping), index, row)
         if len(self.joints) == len(out):
             return out, out
         joint = np.empty((len(self.joints), size), dtype=np.uint16)
-        for row, own in zip(joint, self.joints, strict=True):
-            if len(own) == 2:
-                kernel.cross(out[own[0]], out[own[1]], self.width[own[1]], row)
+        for row, both in zip(joint, self.joints, strict=True):
+            if len(both) == 2:
+                kernel.cross(out[both[0]], out[both[1]], self.width[both[1]], row)
             else:
-                row[:] = out[own[0]]
+                row[:] = out[both[0]]
         return out, joint
 
     def count(self, codes: Codes) -> Ints:
@@ -123,17 +132,13 @@ class Coding:
         return out
 
 
-def _direct(grouping: Grouping) -> bool:
-    """Whether the codes of the dictionary are used: few, and each slice is one of them."""
+def _is_direct(grouping: Grouping) -> bool:
     few = len(grouping.table) <= max(LOOSE * len(grouping.names), FEW)
     return few and int(np.count_nonzero(grouping.table >= 0)) == len(grouping.names)
 
 
 def _order(grouping: Grouping) -> Ints:
-    names = len(grouping.names)
-    if not _direct(grouping):
-        return np.arange(names)
-    out = np.empty(names, dtype=np.int64)
+    out = np.empty(len(grouping.names), dtype=np.int64)
     inside = np.flatnonzero(grouping.table >= 0)
     out[grouping.table[inside]] = inside
     return out

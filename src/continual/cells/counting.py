@@ -13,6 +13,7 @@ from continual.cells.counts import Counts, smallest
 
 Cells = npt.NDArray[np.unsignedinteger[Any]]
 Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 
 class Counting:
@@ -25,34 +26,45 @@ class Counting:
     def __init__(self, coding: Coding, size: int) -> None:
         """size: C, cells of a slice; a row that is not counted has the cell C."""
         self.coding, self.size = coding, size
-        self.overall: npt.NDArray[Any] = np.zeros(size, dtype=np.uint8)
-        self.slices: list[npt.NDArray[Any]] = [np.zeros((len(o), size), dtype=np.uint8) for o in coding.order]
-        self._empty = True
+        self.overall: Array = np.zeros((1, size), dtype=np.uint8)
+        self.slices: Array = np.zeros((coding.size - 1, size), dtype=np.uint8)
+        self._most = 0
 
     def add(self, codes: Codes, cell: Cells, weight: Floats | None) -> None:
         """codes: (G, m); cell: (m,); weight: (m,), None = all 1."""
-        first = self._tally(np.zeros(len(cell), dtype=codes.dtype), cell, weight, 1, np.uint32)[0]
-        kind = np.uint16 if first.max(initial=0) < 2**16 else np.uint32  # no slice has more than all rows
-        each = zip(codes, self.coding.width, self.coding.order, strict=True)
-        found = [self._tally(row, cell, weight, width, kind)[order] for row, width, order in each]
-        self.overall = self._sum(self.overall, first)
-        self.slices = [self._sum(a, b) for a, b in zip(self.slices, found, strict=True)]
-        self._empty = False
+        if weight is not None and self.slices.dtype.kind != "f":
+            self.overall, self.slices = self.overall.astype(np.float64), self.slices.astype(np.float64)
+        wide: Any = np.uint32 if weight is None else np.float64
+        top = np.zeros((1, self.size + 1), dtype=wide)
+        self._count(top, np.zeros(len(cell), dtype=codes.dtype), cell, weight)
+        every = top[:, :-1]
+        self.overall = smallest(self.overall.astype(np.uint64 if weight is None else wide) + every)
+        # no slice has more than all rows
+        kind: Any = np.uint16 if weight is None and every.max(initial=0) < 2**16 else wide
+        scratch = np.empty((max(self.coding.width, default=0), self.size + 1), dtype=kind)
+        first, before, most = 0, self._most, 0
+        for row, width, order in zip(codes, self.coding.width, self.coding.order, strict=True):
+            table = scratch[:width]
+            table.fill(0)
+            self._count(table, row, cell, weight)
+            if weight is None:
+                most = max(most, kernel.largest(table, order))
+                self._widen(before + most)
+            kernel.take(table, order, self.slices[first : first + len(order)])
+            first += len(order)
+        self._most = before + most
 
-    def _tally(self, row: Codes, cell: Cells, weight: Floats | None, width: int, kind: Any) -> npt.NDArray[Any]:
-        out = np.zeros((width, self.size + 1), dtype=kind if weight is None else np.float64)
+    def _count(self, table: Array, row: Codes, cell: Cells, weight: Floats | None) -> None:
         if weight is None:
-            kernel.count_cells(row, cell, out)
-            return smallest(out[:, :-1])
-        kernel.weigh_cells(row, cell, weight, out)
-        return out[:, :-1]
+            kernel.count_cells(row, cell, table)
+        else:
+            kernel.weigh_cells(row, cell, weight, table)
 
-    def _sum(self, old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if self._empty:
-            return new
-        return smallest(old.astype(np.float64 if new.dtype.kind == "f" else np.uint32) + new)
+    def _widen(self, most: int) -> None:
+        kind = np.min_scalar_type(most)
+        if kind.itemsize > self.slices.itemsize:
+            self.slices = self.slices.astype(kind)
 
     def counts(self, shape: tuple[int, int]) -> Counts:
         """shape: (L, B)."""
-        slices = np.concatenate(self.slices) if self.slices else np.zeros((0, self.size), dtype=np.uint8)
-        return Counts(self.overall.reshape(shape), slices.reshape(-1, *shape))
+        return Counts(self.overall.reshape(shape), smallest(self.slices).reshape(-1, *shape))

@@ -30,7 +30,7 @@ class Counts:
 
 def smallest(counts: Array) -> Array:
     """Whole numbers in the smallest unsigned type that holds them; weights, and what is negative, as they are."""
-    if counts.dtype.kind == "f" or not counts.size:
+    if counts.dtype.kind == "f" or counts.dtype == np.uint8 or not counts.size:
         return counts
     if counts.dtype.kind != "u" and counts.min() < 0:
         return counts

@@ -39,7 +39,8 @@ class Grouping:
     @property
     def codes(self) -> npt.NDArray[np.int32]:
         """(n,) position in `names`, -1 = in no slice."""
-        return self.table[self.index]
+        codes: npt.NDArray[np.int32] = self.table[self.index]
+        return codes
 
 
 def grouping(spec: SliceSpec, columns: Columns) -> Grouping:

@@ -12,7 +12,7 @@ from continual.core.compiling import compiled
 #: Columns of one table of sums: 8 float64 = one cache line.
 PANEL = vectors.WIDTH
 #: Rows of the panel of columns that is added to one table after the other.
-ROWS = 512
+ROWS = 256
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -136,6 +136,26 @@ def count_cells(row: Any, cell: Any, out: Any) -> None:
     """out[row[i], cell[i]] += 1."""
     for i in range(len(cell)):
         out[row[i], cell[i]] += 1
+
+
+@compiled
+def largest(table: Any, order: Any) -> int:
+    """The largest number in some rows of a table, without its last column."""
+    most: int = table[0, 0] * 0
+    for i in range(len(order)):
+        row = table[order[i], : table.shape[1] - 1]
+        for k in range(len(row)):
+            most = max(most, row[k])
+    return most
+
+
+@compiled
+def take(table: Any, order: Any, out: Any) -> None:
+    """out[i] += table[order[i]], without its last column."""
+    for i in range(len(order)):
+        row, to = table[order[i]], out[i]
+        for k in range(len(to)):
+            to[k] += row[k]
 
 
 @compiled

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from continual.cells.bins import ScoreBins
+from continual.cells.block import FORMAT
 from continual.core.canonical import digest
 from continual.core.cells import ONE, Carried, Formula
 from continual.core.slices import SliceSpec
@@ -82,7 +83,7 @@ class Plan:
         their tier and parent are decided when they are read, so changing them re-uses the cells."""
         cut = [spec.model_dump(include={"name", "where", "by", "cross", "bins"}, mode="json") for spec in self.specs]
         carried = [self.carried.terms, self.carried.products, self.carried.counts]
-        return digest([cut, carried, self.bins.as_dict(), self.task.value, self.classes, self.projections])[:32]
+        return digest([FORMAT, cut, carried, self.bins.as_dict(), self.task.value, self.classes, self.projections])[:32]
 
 
 def pair_name(candidate: str, champion: str) -> str:

@@ -169,12 +169,14 @@ class Sums:
     @property
     def n(self) -> Ints:
         """(S,) rows that were added."""
-        return self._slices[0].astype(np.int64)
+        rows: Ints = self._slices[0].astype(np.int64)
+        return rows
 
     def n_of(self, owner: str) -> Ints:
         """(S,) rows that a version, or both of a pair, answered."""
         ((_, key),) = self.layout.parts(owner, (ONE,), 0)
-        return self._slices[self.layout.columns[key]].astype(np.int64)
+        rows: Ints = self._slices[self.layout.columns[key]].astype(np.int64)
+        return rows
 
     def of(self, owner: str, factors: Factors) -> Floats:
         """(S,) the sum of a term (t,) or product (t, u). Equal sums are one array."""

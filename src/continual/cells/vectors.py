@@ -30,8 +30,7 @@ def _merge(builder: Any, a: Any, b: Any, which: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), which))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def add(_context: Any, _to: Any, _what: Any) -> Any:
+def _add(_context: Any, _to: Any, _what: Any) -> Any:
     """add(to, what): eight float64 at the address `to` += those at `what`."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -40,6 +39,9 @@ def add(_context: Any, _to: Any, _what: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), generate
+
+
+add: Any = intrinsic(_add)
 
 
 def _transpose(builder: Any, columns: list[Any]) -> list[Any]:
@@ -90,3 +92,45 @@ def _turn(factors: int) -> Callable[..., Any]:
 turn_two: Any = intrinsic(_turn(2))
 #: The same with four factors.
 turn_four: Any = intrinsic(_turn(4))
+
+LANES = 64
+_BYTES = ir.VectorType(ir.IntType(8), LANES)
+_BITS = ir.VectorType(ir.IntType(1), LANES)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_BYTES, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    nowhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(one, ir.Constant(_BYTES, ir.Undefined), nowhere)
+
+
+def _plane(_context: Any, _address: Any, _bit: Any) -> Any:
+    """plane(address, bit): bit i = whether the byte at address + i has any of the bits of `bit`, of 64 bytes."""
+
+    def generate(_self: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        address, bit = arguments
+        found = builder.load(builder.inttoptr(address, _BYTES.as_pointer()), align=1)
+        kept = builder.and_(found, _splat(builder, bit))
+        return builder.bitcast(builder.icmp_unsigned("!=", kept, ir.Constant(_BYTES, [0] * LANES)), _LONG)
+
+    return types.uint64(types.intp, types.uint8), generate
+
+
+plane: Any = intrinsic(_plane)
+
+
+def _put_plane(_context: Any, _address: Any, _bits: Any, _bit: Any) -> Any:
+    """put_plane(address, bits, bit): the byte at address + i gets the bits of `bit` where bit i is set, of 64 bytes."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        address, bits, bit = arguments
+        place = builder.inttoptr(address, _BYTES.as_pointer())
+        chosen = builder.sext(builder.bitcast(bits, _BITS), _BYTES)
+        more = builder.and_(chosen, _splat(builder, bit))
+        builder.store(builder.or_(builder.load(place, align=1), more), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.uint64, types.uint8), generate
+
+
+put_plane: Any = intrinsic(_put_plane)
