@@ -11,6 +11,7 @@ pytestmark = pytest.mark.e2e
 FORMS = {"ingest": [], "monitor": [], "retrain": ["as_of", "reason"], "rollback": ["leave", "to", "reason", "as_of"]}
 FORMS["store"] = ["window", "as_of"]
 FORMS["data"] = ["action", "reason", "window", "where", "slice", "files", "stream", "withdrawal"]
+FORMS["replay"] = ["policies", "start", "end", "every", "jobs"]
 EDGES = {
     "ingest": {("validate", "append"), ("validate", "publish"), ("append", "publish")},
     "monitor": {("measure", "watch"), ("watch", "decide")},
@@ -31,6 +32,7 @@ EDGES = {
         ("build", "resettle"),
         ("resettle", "tidy"),
     },
+    "replay": set(),
 }
 ASKED = {("judge", "approve"), ("approve", "promote")}
 

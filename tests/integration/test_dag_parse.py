@@ -85,7 +85,7 @@ def test_fifty_applications_parse_within_the_budget_and_import_nothing_heavy(pla
     for number in range(50):
         write(f"app_{number}")
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 300
+    assert len(found["dags"]) == 350
     assert found["problem"] is None
     assert found["heavy"] == []
     assert found["cpu"] < BUDGET, f"{found['cpu']:.2f} s of CPU"
@@ -98,7 +98,7 @@ def test_s50_an_invalid_policy_leaves_the_other_applications_their_dags(place, r
     write("broken", ("every_days: 28", "every_dayz: 28"))
     found = _parse(folder, repository)
     assert sorted(found["dags"]) == [
-        f"sound.{dag}" for dag in ("data", "ingest", "monitor", "retrain", "rollback", "store")
+        f"sound.{dag}" for dag in ("data", "ingest", "monitor", "replay", "retrain", "rollback", "store")
     ]
     kind, text = found["problem"]
     assert kind == "PolicyError"

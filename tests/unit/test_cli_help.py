@@ -38,7 +38,7 @@ def test_the_commands_are_all_there():
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
         "data erase", "data expire", "data list", "data withdraw", "data restore", "data withdrawals", "exporter",
         "dataset list", "dataset show", "dataset diff", "dataset export", "dataset rollback",
-        "expectations suggest", "replay", "backup", "restore",
+        "expectations suggest", "replay", "policy preview", "policy tune", "backup", "restore",
     }  # fmt: skip
 
 

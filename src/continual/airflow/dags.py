@@ -34,7 +34,19 @@ WINDOW = Param(
     "Empty: all days in the log.",
 )
 REASON = Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger.")
-
+REPLAY = {
+    "policies": Param(
+        {},
+        type="object",
+        title="Policies",
+        description='Name -> the fields that differ from the policy in force, such as {"weekly": {"trigger": {"kind": '
+        '"schedule", "every_days": 7}}}.',
+    ),
+    "start": Param(None, type=["null", "string"], format="date-time", title="From", description="Looks after this."),
+    "end": Param(None, type=["null", "string"], format="date-time", title="Until", description="Last look by then."),
+    "every": Param(None, type=["null", "string"], title="Every", description="Cron of the looks; empty: as scheduled."),
+    "jobs": Param(1, type="integer", minimum=1, title="Jobs", description="Policies at a time, a process each."),
+}
 
 #: Started by the clock; the others by assets and people.
 SCHEDULED = {"ingest", "store"}
@@ -53,7 +65,7 @@ def application_dags(policy: Policy) -> list[DAG]:
     """The DAGs of one application."""
     assets = Assets(policy.application)
     loop = [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
-    return [*loop, _store(policy), _data(policy)]
+    return [*loop, _store(policy), _data(policy), _replay(policy)]
 
 
 def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, Param] | None = None) -> DAG:
@@ -186,6 +198,13 @@ def _data(policy: Policy) -> DAG:
     doc = "Takes rows out of use or back into it: a broken feature, a wrong file. Started by people; changes no file."
     with _dag(policy, "data", None, doc, data_form()) as dag:
         _task(policy, "data")
+    return dag
+
+
+def _replay(policy: Policy) -> DAG:
+    doc = "Plays the log again under other policies, in sandboxes, and compares them; the deployment is only read."
+    with _dag(policy, "replay", None, doc, REPLAY) as dag:
+        _task(policy, "replay", execution_timeout=timedelta(hours=24))
     return dag
 
 

@@ -148,10 +148,27 @@ def data(call: Call) -> Outcome:
     return act(call.ws, call.params)
 
 
+def replay(call: Call) -> Outcome:
+    from continual.replay.ask import Looks
+    from continual.replay.ask import replay as flow
+    from continual.replay.report import headline
+
+    form = call.params
+    start, end = (utc(str(form[name])) if form.get(name) else None for name in ("start", "end"))
+
+    def tell(name: str, done: int, total: int, what: str) -> None:
+        call.progress(done, total, f"{name}: {what}")
+
+    looks = Looks(start, end, form.get("every"))
+    found = flow(call.ws, form.get("policies") or {}, looks, jobs=int(form.get("jobs") or 1), progress=tell)
+    reason = f"{headline(found.comparison)} Report: {found.report}"
+    return Outcome(reason, {"report": str(found.report), "best": found.comparison.best})
+
+
 TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
-        survey, build, resettle, tidy, data,
+        survey, build, resettle, tidy, data, replay,
     )
 }  # fmt: skip

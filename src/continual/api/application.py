@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from continual.core.discovery import WeakSlice
     from continual.core.label_delay import DelayDependence
     from continual.core.label_lag import LagCurve
+    from continual.replay.ask import Looks, Replayed
+    from continual.replay.contenders import Policies
+    from continual.replay.preview import Previewed
 
 #: What a window defaults to: the last matured days.
 WINDOW = "28d"
@@ -231,3 +234,16 @@ class Application(Datasets, Expectations, Withdrawals):
         """Build the cells of a window that are missing or out of date, so that reading it costs no scan."""
         days, known = self._asked(window, as_of)
         return cells.refresh(self.workspace, days, known, progress)
+
+    def replay(self, policies: Policies = (), looks: Looks | None = None, **how: Any) -> Replayed:
+        """Play the log again under other policies, files or name -> fields that differ: see `continual.replay.ask`."""
+        from continual.replay.ask import replay
+
+        return replay(self.workspace, policies, looks, **how)
+
+    def preview(self, edited: Path | str, last: int = 20) -> list[Previewed]:
+        """Which of the last decisions an edited policy would have changed: see `continual.replay.preview`."""
+        from continual.replay.contenders import read_contender
+        from continual.replay.preview import preview
+
+        return preview(self.workspace, read_contender(self.workspace.loaded, Path(edited)).policy, last)

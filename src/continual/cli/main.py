@@ -19,6 +19,7 @@ from continual.cli import (
     labels,
     ledger,
     metrics,
+    policy,
     quarantine,
     replay,
     runs,
@@ -67,7 +68,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
 for _module in (
-    check, up, status, metrics, slices, labels, runs, score, ledger, replay, quarantine, data, dataset, expectations,
-    exporter, database, backup, schema,
+    check, up, status, metrics, slices, labels, runs, score, ledger, replay, policy, quarantine, data, dataset,
+    expectations, exporter, database, backup, schema,
 ):  # fmt: skip
     _module.register(app)

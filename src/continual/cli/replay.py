@@ -86,7 +86,7 @@ def replay(
 
     looks = Looks(start, end, every)
     files = [*(policies or []), *(more or [])]
-    with _bars() as tell:
+    with bars() as tell:
         if table is None:
             found = _of_log(config, home, configs, files, looks, current, jobs, out, tell)
         else:
@@ -149,7 +149,7 @@ def _columns(event: str | None, label: str | None, label_time: str | None, key: 
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def bars() -> Iterator[Progress]:
     """A bar for each policy on stderr; nothing when nobody looks."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

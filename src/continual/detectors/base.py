@@ -44,6 +44,15 @@ class DayTables:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Other columns of the same days. looks: shares compared on each day; columns: how many; faults: found in them."""
+
+    looks: int = 0
+    columns: int = 0
+    faults: tuple[DataFault, ...] = ()
+
+
+@dataclass(frozen=True)
 class FaultReading:
     """faults: the largest first. reason: one line for people. days: ISO dates that were looked at. looks: shares
     compared on each of them."""
@@ -67,6 +76,11 @@ class Detector(Strategy):
     def history_days(self) -> int:
         """Days of counts it wants to see."""
 
+    def size(self, tables: DayTables) -> Beside:
+        """Columns and shares that `read` looks at: levels may depend on how many there are in all."""
+        return Beside()
+
     @abstractmethod
-    def read(self, tables: DayTables) -> FaultReading:
-        """Faults of the looked-at days."""
+    def read(self, tables: DayTables, beside: Beside | None = None) -> FaultReading:
+        """Faults of the looked-at days. beside: columns of the same days that were read apart; the reading is that of
+        all of them."""

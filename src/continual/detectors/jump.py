@@ -12,7 +12,7 @@ from continual.core.diagnosis import DataFault
 from continual.core.stats.jump import Jump, jump, quantile_needed, reference
 from continual.core.stats.jump_counts import OUTSIDE, kinds
 from continual.core.verdict import OVERALL
-from continual.detectors.base import ColumnDays, DayTables, Detector, FaultReading
+from continual.detectors.base import Beside, ColumnDays, DayTables, Detector, FaultReading
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -72,17 +72,27 @@ class JumpDetector(Detector):
     def history_days(self) -> int:
         return self.reference_days + self.remember_days
 
-    def read(self, tables: DayTables) -> FaultReading:
+    def read(self, tables: DayTables, beside: Beside | None = None) -> FaultReading:
         """Walks over the last `remember_days`; a day found faulty is no reference for later ones."""
         first = min(self.reference_days, max(len(tables.days) - self.remember_days, self.reference_days // 2))
-        columns = [c for c in tables.columns if c.column not in self.leave_out and c.counts.any()]
-        looks = sum(c.counts.shape[1] * c.counts.shape[2] for c in columns)
+        other, columns = beside or Beside(), self._looked_at(tables)
+        looks = self.size(tables).looks + other.looks
         if len(tables.days) <= first or not looks:
             need = f"{first + 1} complete days of rows are needed, there are {len(tables.days)}"
             return FaultReading((), f"inputs not looked at: {need}")
-        faults = [f for column in columns for f in _localised(self._column(tables, column, first, looks))]
+        faults = [*other.faults]
+        faults += [f for column in columns for f in _localised(self._column(tables, column, first, looks))]
         faults.sort(key=lambda f: (not f.active, -f.ratio))
-        return FaultReading(tuple(faults), _reason(faults, len(columns), tables), tables.days[first:], looks)
+        reason = _reason(faults, len(columns) + other.columns, tables)
+        return FaultReading(tuple(faults), reason, tables.days[first:], looks)
+
+    def size(self, tables: DayTables) -> Beside:
+        columns = self._looked_at(tables)
+        return Beside(sum(c.counts.shape[1] * c.counts.shape[2] for c in columns), len(columns))
+
+    def _looked_at(self, tables: DayTables) -> list[ColumnDays]:
+        """Columns that are not left out and hold a row."""
+        return [c for c in tables.columns if c.column not in self.leave_out and c.counts.any()]
 
     def levels(self, looks: int) -> tuple[float, float]:
         """Chance of exceeding, per share and day: at once, and of a jump that must come again. Two normal values with

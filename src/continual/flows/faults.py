@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from continual.core.slices import Slice, masks
 from continual.core.stats.jump_counts import Bools, Counts, Ints, category_counts, number_counts
 from continual.core.window import Window, floor_day
-from continual.detectors.base import ColumnDays, DayTables, FaultReading
+from continual.detectors.base import Beside, ColumnDays, DayTables, FaultReading
 from continual.flows.logged import prediction_rows
 from continual.flows.workspace import Workspace
 from continual.policy.models import Policy
@@ -28,32 +30,45 @@ def read_inputs(ws: Workspace, slices: list[Slice], champion: str, as_of: dateti
     end = floor_day(as_of)
     start = end - timedelta(days=ws.policy.detector.history_days)
     frame = prediction_rows(ws, Window(start, end), as_of)
-    tables = day_tables(ws.policy, frame.reset_index(drop=True), slices, champion)
-    if tables is None:
+    frame, detector = frame.reset_index(drop=True), ws.policy.detector
+    score = day_tables(ws.policy, frame, slices, champion, ["score"])
+    if score is None:
         return FaultReading((), "inputs not looked at: no row is logged yet")
-    return ws.policy.detector.read(tables)
+
+    def inputs() -> Beside:
+        tables = day_tables(ws.policy, frame, slices, champion, ["input"])
+        assert tables is not None  # noqa: S101
+        size = detector.size(tables)
+        return replace(size, faults=detector.read(tables, replace(detector.size(score), faults=())).faults)
+
+    key = [end.isoformat(), as_of.isoformat(), [one.as_dict() for one in slices], detector.size(score).looks]
+    return detector.read(score, ws.recalled(key, inputs))
 
 
-def day_tables(policy: Policy, frame: pd.DataFrame, slices: list[Slice], champion: str) -> DayTables | None:
-    """Counts of the complete days of `frame` (rows of predictions); None without rows. Days without rows are absent."""
+def day_tables(
+    policy: Policy, frame: pd.DataFrame, slices: list[Slice], champion: str, roles: Sequence[str] = ("input", "score")
+) -> DayTables | None:
+    """Counts of the complete days of `frame` (rows of predictions); None without rows. Days without rows are absent.
+    roles: of the columns to count."""
     if frame.empty:
         return None
     number = frame["event_time"].to_numpy("datetime64[D]").astype(np.int64)
     names, day = np.unique(number, return_inverse=True)
     if len(names) > 1 and (day == len(names) - 1).sum() < COMPLETE * np.median(np.bincount(day)):
         frame = frame[day < len(names) - 1].reset_index(drop=True)
-        return day_tables(policy, frame, slices, champion)
+        return day_tables(policy, frame, slices, champion, roles)
     inside = masks(slices, frame)
     mask = np.array([inside[s.name] for s in slices])
     where = _Days(day, len(names), mask, day < min(policy.detector.history_days // 2, len(names)))
-    columns = [_input(policy, frame, name, where) for name in policy.columns if name in frame]
+    named = [name for name in policy.columns if name in frame and "input" in roles]
+    columns = [_input(policy, frame, name, where) for name in named]
     own = (frame["model_version"] == champion).to_numpy(dtype=bool)
     return DayTables(
         days=tuple(str(np.datetime64(int(n), "D")) for n in names),
         weekday=(names + 3) % 7,
         slices=tuple(s.name for s in slices),
         predicates=tuple(s.predicate for s in slices),
-        columns=[*columns, _score(frame, own, where)],
+        columns=[*columns, *([_score(frame, own, where)] if "score" in roles else [])],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from continual.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.detectors.base import Beside
     from continual.models.artifact import Floats
     from continual.stores.batches import BatchRegistry
     from continual.stores.cells import CellStore
@@ -169,6 +170,10 @@ class Workspace:
     def known_answers(self, version: str, rows: pd.DataFrame) -> Floats | None:
         """What a version says to these logged rows where that is known already, or None: score them."""
         return None
+
+    def recalled(self, key: Sequence[Any], find: Callable[[], Beside]) -> Beside:
+        """What a detector finds in inputs, which no model has a part in; key: what it depends on besides the log."""
+        return find()
 
     def fitted(self, key: str, fit: Callable[[], Any]) -> Any:
         """The model that `fit` makes; key: of everything that goes into it."""

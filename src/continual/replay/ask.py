@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from continual.flows.workspace import Workspace
 from continual.policy.load import LoadedPolicy
 from continual.replay.comparison import Comparison
-from continual.replay.contenders import contenders
+from continual.replay.contenders import Policies, contenders
 from continual.replay.deployment import folder_of, logged_history
 from continual.replay.lab import Lab, Progress, save_comparison
 from continual.replay.report import write_report
@@ -40,7 +39,7 @@ class Looks:
 
 def replay(
     ws: Workspace,
-    policies: Sequence[Path] = (),
+    policies: Policies = (),
     looks: Looks | None = None,
     *,
     with_current: bool = True,
@@ -64,7 +63,7 @@ def replay_table(
     file: Path,
     loaded: LoadedPolicy,
     columns: TableColumns,
-    policies: Sequence[Path] = (),
+    policies: Policies = (),
     looks: Looks | None = None,
     *,
     out: Path,
@@ -86,8 +85,8 @@ def replay_table(
 
 
 def _run(
-    lab: Lab, base: LoadedPolicy, files: Sequence[Path], with_current: bool, jobs: int, progress: Progress | None
+    lab: Lab, base: LoadedPolicy, policies: Policies, with_current: bool, jobs: int, progress: Progress | None
 ) -> Replayed:
-    found, _ = lab.run(contenders(base, files, with_current), jobs, progress)
+    found, _ = lab.run(contenders(base, policies, with_current), jobs, progress)
     save_comparison(found, lab.folder / "comparison.json")
     return Replayed(found, write_report(found, lab.folder / "report.html"), lab.folder)

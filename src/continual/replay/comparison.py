@@ -15,7 +15,7 @@ from continual.core.projection import with_projections
 from continual.core.slices import masks, resolve
 from continual.errors import NotEnoughData
 from continual.flows.measure import rows_in
-from continual.replay.history import History
+from continual.replay.history import History, micros
 from continual.replay.outcome import Played, as_row
 
 if TYPE_CHECKING:
@@ -93,28 +93,25 @@ class Comparison:
         return {**own, "ages": AGES, "policies": [one.as_dict() for one in self.policies]}
 
 
-def compare(history: History, policy: Policy, played: Sequence[Played]) -> Comparison:
+def compare(
+    history: History,
+    policy: Policy,
+    played: Sequence[Played],
+    since: datetime | None = None,
+    against: str | None = None,
+) -> Comparison:
     """On the rows that every policy answered and whose label came at last; slices and metric are those of `policy`.
+    since: only rows of then or later. against: regrets are against this policy, None = the best in hindsight.
 
     Raises
     ------
     NotEnoughData: there is no such row: a policy never had a champion.
     """
-    answered = np.ones(len(history), dtype=bool)
-    for one in played:
-        answered &= one.served >= 0
-    use = answered & np.isfinite(history.final_label)
-    if not use.any():
-        idle = [one.name for one in played if not (one.served >= 0).any()]
-        raise NotEnoughData(
-            "Policies are compared on the rows that all of them answered.",
-            f"no such row; never a champion: {', '.join(idle) or 'none, but at no time all at once'}.",
-            "read the sandbox's ledger for the reasons, lower window.min_rows or the floor, or replay more history.",
-        )
+    use = _answered(history, played, since)
     table = _Table(history, policy, use)
     overall = {one.name: table.estimate(one, use) for one in played}
     best = _best(overall, policy.primary.higher_is_better)
-    champion = next(one for one in played if one.name == best)
+    champion = next(one for one in played if one.name == (against or best))
     scored = tuple(_score(table, one, champion, overall[one.name]) for one in played)
     first, last = table.at(0), table.at(-1)
     return Comparison(
@@ -129,6 +126,22 @@ def compare(history: History, policy: Policy, played: Sequence[Played]) -> Compa
         best=best,
         policies=tuple(sorted(scored, key=_order(policy.primary.higher_is_better))),
     )
+
+
+def _answered(history: History, played: Sequence[Played], since: datetime | None) -> Bools:
+    use = np.isfinite(history.final_label)
+    for one in played:
+        use &= one.served >= 0
+    if since is not None:
+        use &= history.event >= micros(since)
+    if not use.any():
+        idle = [one.name for one in played if not (one.served >= 0).any()]
+        raise NotEnoughData(
+            "Policies are compared on the rows that all of them answered.",
+            f"no such row; never a champion: {', '.join(idle) or 'none, but at no time all at once'}.",
+            "read the sandbox's ledger for the reasons, lower window.min_rows or the floor, or replay more history.",
+        )
+    return np.asarray(use)
 
 
 class _Table:

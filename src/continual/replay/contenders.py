@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,23 @@ class Contender:
     loaded: LoadedPolicy
 
 
-def contenders(base: LoadedPolicy, files: Sequence[Path], with_current: bool = True) -> list[Contender]:
-    """The policy in force first, then one contender a file.
+#: Files, or names with the fields that differ.
+Policies = Sequence[Path] | Mapping[str, dict[str, Any]]
+
+
+def contenders(base: LoadedPolicy, policies: Policies, with_current: bool = True) -> list[Contender]:
+    """The policy in force first, then the others.
 
     Raises
     ------
     PolicyError: a file is no policy, is one of another application, or has the name of another.
     """
     own = [Contender(CURRENT, base)] if with_current else []
-    found = [*own, *(Contender(file.stem, read_contender(base, file)) for file in files)]
+    if isinstance(policies, Mapping):
+        others = [Contender(name, patched(base, changes, f"policy {name}")) for name, changes in policies.items()]
+    else:
+        others = [Contender(file.stem, read_contender(base, file)) for file in policies]
+    found = [*own, *others]
     names = [one.name for one in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not found:

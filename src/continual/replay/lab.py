@@ -82,17 +82,18 @@ class Lab:
         identity = digest([self.history.id, contender.loaded.hash, self.start, self.end, self.every, list(self.at)])
         return self.folder / "sandboxes" / f"{contender.name}-{identity[:12]}"
 
-    def play(self, contender: Contender, progress: Progress | None = None) -> Played:
-        """One policy from where it was left to the end; read from its sandbox when it is done."""
+    def play(self, contender: Contender, progress: Progress | None = None, until: datetime | None = None) -> Played:
+        """One policy from where it was left to the end, or to `until`; read from its sandbox when it is done."""
         home = self.sandbox(contender)
         if (home / "played.json").exists():
             return Played.load(home)
         ws = self.open(contender)
         tell = None if progress is None else lambda done, total, what: progress(contender.name, done, total, what)
         with closing(ws.db):
-            passed = play(ws, self.looks(contender.loaded), tell)
-            found = outcome(ws, contender.name, passed)
-        found.save(home)
+            windows = [w for w in self.looks(contender.loaded) if until is None or w.end <= until]
+            found = outcome(ws, contender.name, play(ws, windows, tell))
+        if until is None:
+            found.save(home)
         return found
 
     def open(self, contender: Contender) -> Sandbox:
@@ -114,13 +115,26 @@ class Lab:
         ------
         NotEnoughData: see `looks` and `compare`.
         """
-        for one in contenders:
-            self.looks(one.loaded)  # refused before hours of work
-        played = self._together(contenders, jobs, progress) if jobs > 1 else None
-        played = played or [self.play(one, progress) for one in contenders]
+        played = self.play_all(contenders, jobs, progress)
         return compare(self.history, contenders[0].loaded.policy, played), played
 
-    def _together(self, contenders: Sequence[Contender], jobs: int, progress: Progress | None) -> list[Played]:
+    def play_all(
+        self,
+        contenders: Sequence[Contender],
+        jobs: int = 1,
+        progress: Progress | None = None,
+        until: datetime | None = None,
+    ) -> list[Played]:
+        """`play` of each, `jobs` at a time."""
+        for one in contenders:
+            self.looks(one.loaded)  # refused before hours of work
+        if jobs > 1 and len(contenders) > 1:
+            self._together(contenders, jobs, progress, until)
+        return [self.play(one, progress, until) for one in contenders]
+
+    def _together(
+        self, contenders: Sequence[Contender], jobs: int, progress: Progress | None, until: datetime | None
+    ) -> None:
         context = get_context("spawn")
         self.history.save(self.folder / "history" / self.history.id)
         queue: Any = context.Manager().Queue()
@@ -128,13 +142,12 @@ class Lab:
         with ProcessPoolExecutor(
             jobs, mp_context=context, initializer=_begin, initargs=(self.history.id, plan, queue)
         ) as pool:
-            waiting = {pool.submit(_play, one): one for one in contenders}
+            waiting = [pool.submit(_play, one, until) for one in contenders]
             while not all(future.done() for future in waiting):
                 _drain(queue, progress, wait=0.5)
             _drain(queue, progress)
             for future in as_completed(waiting):
                 future.result()
-        return [Played.load(self.sandbox(one)) for one in contenders]
 
     def forget(self) -> None:
         """Delete sandboxes, models, scores and reports of all replays in the folder."""
@@ -146,8 +159,8 @@ def _begin(history: str, plan: tuple[Any, ...], queue: Any) -> None:
     _WORKER.update(lab=Lab(kept, *plan), queue=queue)
 
 
-def _play(contender: Contender) -> str:
-    _WORKER["lab"].play(contender, lambda *said: _WORKER["queue"].put(said))
+def _play(contender: Contender, until: datetime | None) -> str:
+    _WORKER["lab"].play(contender, lambda *said: _WORKER["queue"].put(said), until)
     return contender.name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from continual.replay.history import micros
 if TYPE_CHECKING:
     from continual.replay.run import Passed
     from continual.replay.sandbox import Sandbox
+    from continual.stores.versions import ModelVersion
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,7 +36,8 @@ class Reigned:
 @dataclass(frozen=True)
 class Played:
     """One policy's history. cpu_fits: CPU seconds of all its fits, as if no other policy had shared them. cpu_looks: of
-    everything else. labels: distinct rows whose label a dataset used. decisions: kind of ledger entry -> how many."""
+    everything else. fits: instant (ISO) and CPU seconds of each. labels: distinct rows whose label a dataset used.
+    decisions: kind of ledger entry -> how many. served: (n,) number of the reign that answered, -1 = nobody."""
 
     name: str
     policy: str
@@ -47,6 +50,7 @@ class Played:
     cpu_looks: float
     decisions: dict[str, int]
     reigns: tuple[Reigned, ...]
+    fits: tuple[tuple[str, float], ...]
     failed: dict[str, str]
     served: Ints
     answers: Floats
@@ -62,6 +66,7 @@ class Played:
     def load(cls, folder: Path) -> Played:
         """As saved."""
         plain = json.loads((folder / "played.json").read_text(encoding="utf-8"))
+        plain["fits"] = tuple((at, seconds) for at, seconds in plain["fits"])
         plain["reigns"] = tuple(Reigned(**r) for r in plain["reigns"])
         with np.load(folder / "played.npz") as kept:
             return cls(**plain, served=kept["served"], answers=kept["answers"])
@@ -81,8 +86,7 @@ def outcome(ws: Sandbox, name: str, passed: Passed) -> Played:
     kinds: dict[str, int] = {}
     for entry in ws.ledger.entries():
         kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
-    keys = [ws.key_of(version) for version in versions]
-    fits = sum(ws.fits.seconds(key) + ws.fits.seconds(f"{key}-past") for key in keys)
+    fits = tuple(_fits(ws, list(versions.values())))
     return Played(
         name=name,
         policy=ws.loaded.hash,
@@ -91,14 +95,23 @@ def outcome(ws: Sandbox, name: str, passed: Passed) -> Played:
         promotions=sum(reign.kind in ("promote", "bootstrap") for reign in reigns),
         rollbacks=sum(reign.kind == "rollback" for reign in reigns),
         labels=_labels(ws),
-        cpu_fits=fits,
+        cpu_fits=sum(seconds for _, seconds in fits),
         cpu_looks=passed.seconds,
         decisions=kinds,
         reigns=tuple(Reigned(r.version, r.as_of.isoformat(), r.kind, trained.get(r.version)) for r in reigns),
+        fits=fits,
         failed=passed.failed,
         served=_served(ws, [micros(reign.as_of) for reign in reigns]),
         answers=ws.serving.answers,
     )
+
+
+def _fits(ws: Sandbox, versions: Sequence[ModelVersion]) -> Iterator[tuple[str, float]]:
+    for version in versions:
+        if version.dataset_id:
+            key = ws.key_of(version.version)
+            at = ws.datasets.get(version.dataset_id).spec.as_of
+            yield at.isoformat(), ws.fits.seconds(key) + ws.fits.seconds(f"{key}-past")
 
 
 def _served(ws: Sandbox, since: list[int]) -> Ints:
@@ -118,5 +131,5 @@ def _labels(ws: Sandbox) -> int:
 
 def as_row(played: Played) -> dict[str, Any]:
     """Without the rows, for people and programs."""
-    skip = ("served", "answers", "reigns", "failed")
+    skip = ("served", "answers", "reigns", "fits", "failed")
     return {k: v for k, v in asdict(played).items() if k not in skip}

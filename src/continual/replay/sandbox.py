@@ -3,7 +3,7 @@ history is shared and read only, and the deployment is never touched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from continual.core.canonical import digest
 from continual.flows.workspace import Workspace
 from continual.models.artifact import score
 from continual.models.recipe import trusted_types
 from continual.models.registry import CANDIDATE, Registry
 from continual.replay.fits import Fits
 from continual.replay.history import History
+from continual.replay.inputs import recalled
 from continual.replay.log import HistoryLog
 from continual.replay.registry import SandboxRegistry
 from continual.replay.scores import ScoreBook
@@ -25,6 +27,7 @@ from continual.replay.serving import Serving
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.detectors.base import Beside
     from continual.models.artifact import Floats
     from continual.policy.load import LoadedPolicy
     from continual.replay.database import SandboxDatabase
@@ -121,6 +124,12 @@ class Sandbox(Workspace):
     def fitted(self, key: str, fit: Callable[[], Any]) -> Any:
         """See `Workspace.fitted`."""
         return self.fits.fitted(key, fit, self._trusted)
+
+    def recalled(self, key: Sequence[Any], find: Callable[[], Beside]) -> Beside:
+        """See `Workspace.recalled`; found once for all policies that look at the same slices."""
+        policy = self.policy
+        whole = [self.past.id, policy.columns, policy.features.model_dump(), policy.detector.model_dump(), list(key)]
+        return recalled(self.cache / "inputs" / f"{digest(whole)[:32]}.json", find)
 
     def kept(self, key: str, model: Any) -> tuple[str, str] | None:
         """Models are in the cache already."""
