@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from continual.core.alarm import PairedStream
-from continual.core.estimate import Estimate
+from continual.core.estimate import Comparison, Estimate
 from continual.core.verdict import OVERALL, GateEvidence, MetricEvidence, PastDecision, SliceEvidence, Verdict
 from continual.gates.base import GATES, MetricTerms
 from continual.metrics.base import METRICS, Metric, Rows
@@ -37,9 +37,9 @@ TERMS = {
 START = date(2013, 1, 1)
 
 
-def disagreement(effect: Floats) -> Floats:
-    """Share of rows on which the models differ: DISAGREE, or more where the effect needs room for the shocks."""
-    return np.maximum(DISAGREE, np.abs(effect) + 2 * SHOCK)
+def disagreement(effect: Floats, least: float = DISAGREE) -> Floats:
+    """Share of rows on which the models differ: `least`, or more where the effect needs room for the shocks."""
+    return np.maximum(least, np.abs(effect) + 2 * SHOCK)
 
 
 def shocks(rng: np.random.Generator, days: int, slices: int, clustered: bool) -> Floats:
@@ -50,9 +50,9 @@ def shocks(rng: np.random.Generator, days: int, slices: int, clustered: bool) ->
     return common + own
 
 
-def daily_mean(effect: Floats, shock: Floats) -> Floats:
+def daily_mean(effect: Floats, shock: Floats, least: float = DISAGREE) -> Floats:
     """Mean difference of each day and slice: effect + shock, cut symmetrically to what the disagreement allows."""
-    room = disagreement(effect) - np.abs(effect)
+    room = disagreement(effect, least) - np.abs(effect)
     return effect + np.clip(shock, -room, room)
 
 
@@ -113,36 +113,45 @@ def equal_probabilities(rng: np.random.Generator, sizes: Sequence[int], days: in
     return Scored(where, day, y, scores[0], scores[1])
 
 
-def _measured(name: str, kind: str, part: Scored) -> SliceEvidence:
-    n = len(part.y)
-    comparison = METRIC[kind].compare(Rows(part.y, np.ones(n), part.day, n), part.candidate, part.champion)
+def _measured(name: str, kind: str, comparison: Comparison) -> SliceEvidence:
     # Without floors no decision of the gate reads the models' own values: not measured, to save the time.
-    placeholder = Estimate(0.5, 0.4, 0.6, n, n, "not measured")
+    placeholder = Estimate(0.5, 0.4, 0.6, comparison.n, comparison.n, "not measured")
     metric = MetricEvidence(kind, "primary", placeholder, placeholder, comparison)
     return SliceEvidence(name, "standard", None, (metric,))
 
 
-def evidence(
-    rows: Scored,
-    slices: int,
+def _compared(kind: str, part: Scored) -> Comparison:
+    n = len(part.y)
+    return METRIC[kind].compare(Rows(part.y, np.ones(n), part.day, n), part.candidate, part.champion)
+
+
+def evidence(rows: Scored, slices: int, kind: str = "accuracy", uses: int = 0) -> GateEvidence:
+    """What the gate reads: overall and the first `slices` slices (rows must be sorted by slice if there are any)."""
+    found = [_compared(kind, rows)]
+    edges = np.searchsorted(rows.where, np.arange(slices + 1)) if slices else []
+    for k in range(slices):
+        cut = slice(edges[k], edges[k + 1])
+        found.append(
+            _compared(
+                kind, Scored(rows.where[cut], rows.day[cut], rows.y[cut], rows.candidate[cut], rows.champion[cut])
+            )
+        )
+    return evidence_of(found, kind, uses)
+
+
+def evidence_of(
+    comparisons: Sequence[Comparison],
     kind: str = "accuracy",
     uses: int = 0,
     history: tuple[PastDecision, ...] | None = None,
     span: dict[str, str] | None = None,
 ) -> GateEvidence:
-    """What the gate reads: overall and the first `slices` slices (rows must be sorted by slice if there are any).
-
-    history: earlier decisions, None = no yearly budget; span: evaluation window.
-    """
-    parts = [_measured(OVERALL, kind, rows)]
-    edges = np.searchsorted(rows.where, np.arange(slices + 1)) if slices else []
-    for k in range(slices):
-        cut = slice(edges[k], edges[k + 1])
-        part = Scored(rows.where[cut], rows.day[cut], rows.y[cut], rows.candidate[cut], rows.champion[cut])
-        parts.append(_measured(f"s{k}", kind, part))
-    names = tuple(part.slice for part in parts[1:])
+    """Of the comparisons overall and on each slice. history: earlier decisions, None = no yearly budget; span: window
+    of the evaluation."""
+    names = (OVERALL, *(f"s{k}" for k in range(len(comparisons) - 1)))
+    parts = tuple(_measured(name, kind, found) for name, found in zip(names, comparisons, strict=True))
     span = span or {"start": "2013-07-01T00:00:00+00:00", "end": "2013-07-29T00:00:00+00:00"}
-    return GateEvidence("v2", "v1", tuple(parts), names, span, span["end"], uses, history=history)
+    return GateEvidence("v2", "v1", parts, names[1:], span, span["end"], uses, history=history)
 
 
 def judge(rows: Scored, slices: int, kind: str = "accuracy", uses: int = 0) -> Verdict:

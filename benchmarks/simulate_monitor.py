@@ -13,7 +13,7 @@ import numpy as np
 import simulate as sim
 
 from continual.core.stats.dependence import PRIOR_DAYS
-from continual.core.stats.eprocess import LAMBDAS
+from continual.core.stats.eprocess import LAMBDAS, STAKES, likeliest_start
 from continual.core.verdict import OVERALL
 from continual.monitors.e_detector import EDetector
 
@@ -23,27 +23,42 @@ Floats = sim.Floats
 @dataclass(frozen=True)
 class Days:
     """worse, better: (days, runs, streams) rows only the champion, or only the previous version, gets wrong. n: rows a
-    day, one number per stream."""
+    day, one number per stream. before: so many of the first days lie before the deployment."""
 
     worse: Floats
     better: Floats
     n: Floats
+    before: int = 0
 
     def whole(self) -> Days:
         """All streams together, as one."""
-        return Days(self.worse.sum(-1, keepdims=True), self.better.sum(-1, keepdims=True), np.array([self.n.sum()]))
+        worse, better = (part.sum(-1, keepdims=True) for part in (self.worse, self.better))
+        return Days(worse, better, np.array([self.n.sum()]), self.before)
+
+
+@dataclass(frozen=True)
+class World:
+    """clustered: days share shocks. least: share of rows on which the two versions differ, at least. before: days of
+    the gate's window, without a fault, on which both were compared already."""
+
+    clustered: bool
+    least: float = sim.DISAGREE
+    before: int = 28
 
 
 def draw(
-    rng: np.random.Generator, runs: int, days: int, rows: int, effect: Floats, clustered: bool, since: int = 0
+    rng: np.random.Generator, runs: int, days: int, rows: int, effect: Floats, world: World, since: int = 0
 ) -> Days:
-    """Counts of `simulate.excess` for `runs` deployments; `rows` a day and slice."""
-    planted = np.where(np.arange(days)[:, None, None] >= since, effect, 0.0)
-    drawn = [sim.shocks(rng, days, len(effect), clustered) for _ in range(runs)]
-    mean, share = sim.daily_mean(planted, np.stack(drawn, axis=1)), sim.disagreement(planted)
-    differ = rng.binomial(rows, np.broadcast_to(share, mean.shape))
+    """Counts of `simulate.excess` for `runs` deployments of `days`; `rows` a day and slice."""
+    all_days = world.before + days
+    planted = np.where(np.arange(all_days)[:, None, None] >= world.before + since, effect, 0.0)
+    drawn = [sim.shocks(rng, all_days, len(effect), world.clustered) for _ in range(runs)]
+    mean = sim.daily_mean(planted, np.stack(drawn, axis=1), world.least)
+    share = np.broadcast_to(sim.disagreement(planted, world.least), mean.shape)
+    differ = rng.binomial(rows, share)
     worse = rng.binomial(differ, (share + mean) / (2 * share))
-    return Days(worse.astype(float), (differ - worse).astype(float), np.full(len(effect), float(rows)))
+    n = np.full(len(effect), float(rows))
+    return Days(worse.astype(float), (differ - worse).astype(float), n, world.before)
 
 
 def _effects(found: Days, prior: float) -> Floats:
@@ -59,7 +74,7 @@ def _effects(found: Days, prior: float) -> Floats:
     out = np.ones(mean.shape)
     for day in range(len(mean)):
         out[day] = 1 + others * np.clip(top / bottom, 0.0, 1.0)
-        if day:
+        if day and day != found.before:
             seen = variance[day] > 0
             jump = (mean[day] - mean[day - 1]) ** 2 / np.where(seen, variance[day], 1.0) / pair - 1
             top, bottom = top + np.where(seen, jump * weight, 0.0), bottom + np.where(seen, others * weight, 0.0)
@@ -67,21 +82,35 @@ def _effects(found: Days, prior: float) -> Floats:
 
 
 def alarms(found: Days, monitor: EDetector, threshold: float) -> Floats:
-    """(runs, streams) index of the first day of an alarm, inf without."""
+    """(runs, streams) index of the first day of an alarm, counted from the deployment, inf without."""
     limit = math.log(threshold)
     cap = limit / monitor.min_days if monitor.min_days > 1 else math.inf
-    effects = _effects(found, monitor.day_correlation)
-    state, out = np.full((*found.worse.shape[1:], len(LAMBDAS)), -np.inf), np.full(found.worse.shape[1:], math.inf)
-    logs = [np.log1p(LAMBDAS * (value - monitor.trivial)) for value in (1, -1, 0)]
-    for day in range(len(found.worse)):
-        worse, better = found.worse[day], found.better[day]
-        parts = (worse, better, found.n - worse - better)
-        factor = sum(part[..., None] * log for part, log in zip(parts, logs, strict=True))
+    effects = _effects(found, monitor.day_correlation)[found.before :]
+    worse, better = found.worse[found.before :], found.better[found.before :]
+    state, out = np.full((*worse.shape[1:], len(LAMBDAS)), -np.inf), np.full(worse.shape[1:], math.inf)
+    for day in range(len(worse)):
+        factor = _factor(worse[day], better[day], found.n)
         state = np.logaddexp(state, 0.0) + np.minimum(factor / effects[day][..., None], cap)
-        evidence = np.logaddexp.reduce(state, axis=-1) - math.log(len(LAMBDAS))
-        hit = (evidence >= limit) & ((day + 1) * found.n >= monitor.min_labels) & np.isinf(out)
-        out[hit] = day
+        over = np.logaddexp.reduce(state + STAKES, axis=-1) >= limit
+        hit = over & ((day + 1) * found.n >= monitor.min_labels) & np.isinf(out)
+        for run, stream in np.argwhere(hit):
+            own = worse[: day + 1, run, stream], better[: day + 1, run, stream], found.n[stream]
+            if _matters(*own, monitor.trivial):
+                out[run, stream] = day
     return out
+
+
+def _factor(worse: Floats, better: Floats, n: Floats, tolerated: float = 0.0) -> Floats:
+    """(..., 14) log factors of counts (...)."""
+    logs = [np.log1p(LAMBDAS * (value - tolerated)) for value in (1, -1, 0)]
+    parts = (worse, better, n - worse - better)
+    return sum(part[..., None] * log for part, log in zip(parts, logs, strict=True))
+
+
+def _matters(worse: Floats, better: Floats, n: float, trivial: float) -> bool:
+    """Whether the mean since the likeliest start is worth an alarm; counts by day."""
+    first = likeliest_start(list(_factor(worse, better, n, trivial)))
+    return float((worse - better)[first:].mean()) / n >= trivial
 
 
 def thresholds(monitor: EDetector, slices: int) -> tuple[float, float]:

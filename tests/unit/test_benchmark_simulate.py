@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from continual.core.verdict import OVERALL, SliceClass
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 _PATH = Path(__file__).parents[2] / "benchmarks" / "simulate.py"
 _SPEC = importlib.util.spec_from_file_location("benchmark_simulate", _PATH)
 simulate = importlib.util.module_from_spec(_SPEC)
@@ -83,3 +85,18 @@ def test_the_real_gate_and_monitor_read_what_is_simulated():
     days = simulate.excess(rng, 30, 2000, np.array([0.10]), clustered=False, since=10)[:, 0]
     assert simulate.alarm_day([simulate.stream("overall", days)]) in range(10, 16)
     assert simulate.alarm_day([simulate.stream("overall", days[:10])]) is None
+
+
+@pytest.mark.parametrize(("days", "effect"), [(28, 0.0), (28, -0.1), (7, 0.02), (3, 0.01)])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_comparison_from_counts_is_the_metrics_own(days, effect, clustered):
+    rows = simulate.candidate(
+        np.random.default_rng(6), simulate.window(np.random.default_rng(7), [400], days, clustered), np.array([effect])
+    )
+    gain = rows.candidate - rows.champion
+    counts = [np.bincount(rows.day, weights=w, minlength=days) for w in (gain >= -1, gain > 0, gain < 0)]
+    found = importlib.import_module("simulate_counts").comparison(*(c.astype(int) for c in counts))
+    real = simulate.evidence(rows, 0).slices[0].metrics[0].comparison
+    assert (found.n, found.method, found.df, found.discordant) == (real.n, real.method, real.df, real.discordant)
+    for name in ("gain", "se", "low", "high", "p_harm"):
+        assert getattr(found, name) == pytest.approx(getattr(real, name), rel=1e-9)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from continual.core.stats.dependence import day_sums
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 simulate = importlib.import_module("simulate")
@@ -22,13 +25,19 @@ def _rows(worse: float, better: float, n: float) -> np.ndarray:
 @pytest.mark.parametrize(("rows", "size", "since"), [(200, 0.06, 10), (40, 0.2, 0), (20, 0.2, 3), (300, 0.0, 0)])
 def test_counts_alarm_on_the_day_the_real_monitor_does(monitor, rows, size, since):
     real = getattr(simulate, monitor)
-    found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), True, since)
+    world = counts.World(True, before=10)
+    found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), world, since)
     overall, slice_ = counts.thresholds(real, 2)
     of_slices, of_all = counts.alarms(found, real, slice_), counts.alarms(found.whole(), real, overall)
     for run in range(4):
-        days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(40)] for s in range(2)]
+        days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(50)] for s in range(2)]
         whole = [np.concatenate(pair) for pair in zip(*days, strict=True)]
-        streams = [simulate.stream("overall", whole), *(simulate.stream(f"s{s}", days[s]) for s in range(2))]
+        streams = [_stream("overall", whole), *(_stream(f"s{s}", days[s]) for s in range(2))]
         expected = simulate.alarm_day(streams, real)
         first = min(of_all[run].min(), of_slices[run].min())
         assert (None if np.isinf(first) else int(first)) == expected
+
+
+def _stream(name, days):
+    before = tuple(day_sums(day) for day in days[:10])
+    return replace(simulate.stream(name, days[10:]), before=before)

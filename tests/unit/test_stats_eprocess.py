@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from continual.core.stats.eprocess import LAMBDAS, log_factor, shiryaev_roberts
+from continual.core.stats.eprocess import LAMBDAS, STAKES, log_factor, shiryaev_roberts
 from continual.errors import ContinualError
 
 
@@ -21,8 +21,9 @@ def test_paths_equal_the_plain_recursions():
     for rows in days:
         factor = np.prod(1 + np.outer(LAMBDAS, rows), axis=1)
         m = (m + 1) * factor
-        detector.append(m.mean())
+        detector.append(m @ np.exp(STAKES))
     factors = [log_factor(rows) for rows in days]
+    assert np.exp(STAKES).sum() == pytest.approx(1)
     assert np.exp(shiryaev_roberts(factors)) == pytest.approx(detector)
 
 

@@ -8,19 +8,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from continual.core.stats.dependence import DaySums
+
 
 @dataclass(frozen=True)
 class PairedStream:
     """Paired losses of the champion and the previous champion on one slice since deployment.
 
     excess: one array per UTC day of matured rows, in order, each row `loss(champion) - loss(previous)` in
-    [-1, 1]; positive = the champion is worse. days: ISO dates, same length.
+    [-1, 1]; positive = the champion is worse. days: ISO dates, same length. weight: of each row, in (0, 1], where
+    labels were chosen: the least chance of a label that any row of the slice and day had, over the row's own; a row's
+    weight times its loss then has the sign of the mean over all rows. None = all 1. before: days before the deployment
+    on which both versions were compared, oldest first; they only say how much the rows of a day move together.
     """
 
     slice: str
     tier: str
     days: tuple[str, ...]
     excess: tuple[npt.NDArray[np.float64], ...]
+    weight: tuple[npt.NDArray[np.float64], ...] | None = None
+    before: tuple[DaySums, ...] = ()
 
     @property
     def n(self) -> int:
@@ -32,7 +39,7 @@ class SliceReading:
     """The monitor on one slice: after the last day, or on the day it alarmed, which later days never change.
 
     evidence: against 'the champion is not worse', acts at `threshold`. alarmed_on: ISO date. since: of an alarm, the
-    likeliest first day of the fault (ISO date). n, mean_excess: rows, and their mean `loss(champion) -
+    likeliest first day of the fault (ISO date). n, mean_excess: rows, and their weighted mean `loss(champion) -
     loss(previous)` (None without rows), from `since` or else from deployment, to the day of the reading.
     """
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from continual.core.alarm import MonitorReading, PairedStream
+from continual.core.alarm import MonitorReading
 from continual.core.diagnosis import Actuator, Cause, DataFault, Diagnosis, DiagnosisEvidence, PastChange, diagnose
 from continual.core.slices import Slice, masks
 from continual.core.stats.past import past_change
 from continual.detectors.base import FaultReading
 from continual.flows.faults import faulty_rows
+from continual.flows.paired_streams import Before, Losses, streams
+from continual.flows.weights import inclusion
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from continual.stores.champions import Reign
     from continual.stores.entry import Entry
 
@@ -32,13 +32,13 @@ TOLERATED = 0.02
 
 @dataclass(frozen=True)
 class Paired:
-    """Matured rows both versions scored. frame: (n, ...). excess: (n,). losses: of champion and previous, (n,) each,
-    or None where the task has no bounded loss of one version."""
+    """Matured rows both versions scored. rows: n of them. losses: of champion and previous, (n,) each, or None where
+    the task has no bounded loss of one version. before: days of the gate's window, by slice."""
 
-    frame: pd.DataFrame
+    rows: Losses
     slices: list[Slice]
-    excess: Floats
     losses: tuple[Floats, Floats] | None
+    before: Before
     reading: MonitorReading
     labels_problem: str | None
 
@@ -112,30 +112,34 @@ def _clean_alarms(ws: Workspace, paired: Paired, inputs: FaultReading) -> tuple[
     alarms = paired.reading.alarms
     if not alarms:
         return ()
-    faulty = faulty_rows(paired.frame, inputs)
+    frame = paired.rows.frame
+    faulty = faulty_rows(frame, inputs)
     if not faulty.any():
         return alarms
-    rest = paired.frame[~faulty].reset_index(drop=True)
-    again = ws.policy.monitor.read(streams(rest, paired.slices, paired.excess[~faulty])).alarms
-    inside = masks(paired.slices, paired.frame)
+    again = ws.policy.monitor.read(streams(paired.rows.only(~faulty), paired.slices, paired.before)).alarms
+    inside = masks(paired.slices, frame)
     since = {r.slice: r.since for r in paired.reading.readings}
-    day = paired.frame["event_time"].dt.strftime("%Y-%m-%d").to_numpy()
-    return tuple(a for a in alarms if a in again or _own(paired.excess, inside[a] & (day >= str(since[a])), faulty))
+    day = frame["event_time"].dt.strftime("%Y-%m-%d").to_numpy()
+    return tuple(a for a in alarms if a in again or _own(paired.rows, a, inside[a] & (day >= str(since[a])), faulty))
 
 
-def _own(excess: Floats, rows: npt.NDArray[np.bool_], faulty: npt.NDArray[np.bool_]) -> bool:
-    clean = excess[rows & ~faulty]
-    return len(clean) > 0 and float(clean.mean()) >= OWN_SHARE * float(excess[rows].mean())
+def _own(losses: Losses, name: str, rows: npt.NDArray[np.bool_], faulty: npt.NDArray[np.bool_]) -> bool:
+    weight, clean = losses.of(name), rows & ~faulty
+    if not clean.any():
+        return False
+    rest, every = (float(np.average(losses.excess[use], weights=weight[use])) for use in (clean, rows))
+    return rest >= OWN_SHARE * every
 
 
 def _pasts(champion: str, previous: str | None, paired: Paired | None) -> dict[str, PastChange | None]:
     if paired is None or previous is None or paired.losses is None:
         return {"champion_past": None, "previous_past": None}
-    day = paired.frame["event_time"].to_numpy("datetime64[D]").astype(np.int64)
-    ours, theirs = paired.losses
+    frame, (ours, theirs) = paired.rows.frame, paired.losses
+    day, chance = frame["event_time"].to_numpy("datetime64[D]").astype(np.int64), inclusion(frame)
+    weight = None if chance is None else 1 / chance
     return {
-        "champion_past": past_change(champion, day, ours, TOLERATED),
-        "previous_past": past_change(previous, day, theirs, TOLERATED),
+        "champion_past": past_change(champion, day, ours, TOLERATED, weight),
+        "previous_past": past_change(previous, day, theirs, TOLERATED, weight),
     }
 
 
@@ -144,20 +148,3 @@ def _refused(ws: Workspace, as_of: datetime) -> tuple[str, ...]:
     waiting = ws.batches.batches(stream="predictions", state="quarantined")
     fresh = [b for b in waiting if as_of - timedelta(days=1) < b.as_of <= as_of]
     return tuple(f"{b.name}: {b.reason}" for b in fresh)
-
-
-def streams(frame: pd.DataFrame, slices: list[Slice], excess: Any) -> list[PairedStream]:
-    """One stream per slice, rows grouped by UTC day."""
-    names, day = np.unique(frame["event_time"].to_numpy("datetime64[D]"), return_inverse=True)
-    inside = masks(slices, frame)
-    out = []
-    for item in slices:
-        use = inside[item.name]
-        own, values = day[use], excess[use]
-        if len(own) and np.any(np.diff(own) < 0):
-            order = np.argsort(own, kind="stable")
-            own, values = own[order], values[order]
-        seen, first = np.unique(own, return_index=True)
-        parts = tuple(np.split(values, first[1:])) if len(seen) else ()
-        out.append(PairedStream(item.name, item.tier, tuple(str(names[i]) for i in seen), parts))
-    return out

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from continual.core.alarm import MonitorReading
 from continual.core.diagnosis import Actuator, Cause, Diagnosis
@@ -18,7 +19,9 @@ from continual.flows import diagnose
 from continual.flows.diagnose import Paired
 from continual.flows.faults import read_inputs
 from continual.flows.logged import labelled_rows, prediction_rows
+from continual.flows.paired_streams import Floats, Losses, days_before, streams, weights
 from continual.flows.serving_check import RECENT, answers
+from continual.flows.weights import with_inclusion
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.registry import PREVIOUS
 from continual.policy.windows import matured_until
@@ -54,18 +57,25 @@ def _compare(ws: Workspace, reign: Reign, previous: str | None, as_of: datetime)
     end = min(matured_until(ws.policy, as_of), floor_day(reign.as_of + ws.policy.promotion.shadow))
     if end <= reign.as_of:
         return f"no label of version {reign.version} has matured yet", None
-    frame = _served(ws, reign.version, Window(reign.as_of, end), as_of)
-    cohorts = _cohorts(ws, frame, as_of)
-    frame = frame[cohorts.use].reset_index(drop=True)
+    every = _served(ws, reign.version, Window(reign.as_of, end), as_of)
+    cohorts = _cohorts(ws, every, as_of)
+    frame = every[cohorts.use].reset_index(drop=True)
     slices, target = slices_of(ws, reign.version, frame), ws.policy.label.target
     label, served = frame["label"].to_numpy(dtype=float), target.answers(frame)
     other = answers(ws, previous, frame)
-    excess = target.excess(served, other, label)
-    reading = ws.policy.monitor.read(diagnose.streams(frame, slices, excess))
+    rows = Losses(frame, target.excess(served, other, label), _weights(every, slices, cohorts.use))
+    before = days_before(ws, reign, previous, slices) if len(frame) else {}
+    reading = ws.policy.monitor.read(streams(rows, slices, before))
     if cohorts.reason:
         reading = replace(reading, reason=f"{reading.reason}; {cohorts.reason}")
     losses = (target.loss(served, label), target.loss(other, label)) if target.task != "regression" else None
-    return reading.reason, Paired(frame, slices, excess, losses, reading, cohorts.problem)
+    return reading.reason, Paired(rows, slices, losses, before, reading, cohorts.problem)
+
+
+def _weights(every: pd.DataFrame, slices: list[Slice], use: npt.NDArray[np.bool_]) -> dict[str, Floats] | None:
+    """Of the rows that are read; the least chance of a day is that of all its rows."""
+    found = weights(every, slices)
+    return None if found is None else {name: weight[use] for name, weight in found.items()}
 
 
 def _cohorts(ws: Workspace, frame: pd.DataFrame, as_of: datetime) -> Cohorts:
@@ -90,7 +100,7 @@ def slices_of(ws: Workspace, version: str, frame: pd.DataFrame) -> list[Slice]:
 
 def _served(ws: Workspace, version: str, window: Window, as_of: datetime) -> pd.DataFrame:
     """Rows this version scored when they came up, with the labels known by now."""
-    frame = labelled_rows(ws, window, as_of)
+    frame = with_inclusion(ws, labelled_rows(ws, window, as_of), window, as_of)
     own = (frame["model_version"] == version) & frame["prediction"].notna()
     return frame[own].reset_index(drop=True)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from continual.core.alarm import MonitorReading, PairedStream, SliceReading
-from continual.core.stats.dependence import design_effects
+from continual.core.stats.dependence import DaySums, design_effects
 from continual.core.stats.eprocess import likeliest_start, log_factor, shiryaev_roberts
 from continual.core.verdict import OVERALL, Tier
 from continual.errors import ContinualError
@@ -32,17 +32,28 @@ class _State(NamedTuple):
     last: int
 
 
+class _Day(NamedTuple):
+    """A day with rows: ISO date, each row's weighted loss, and its weight."""
+
+    name: str
+    bet: Floats
+    weight: Floats
+
+
 class EDetector(Monitor):
     """Shiryaev-Roberts e-detector on paired losses, overall and per slice.
 
     The previous champion keeps scoring in shadow; a slice alarms when the evidence that the champion loses more than
-    the previous version, by more than `trivial` a row, reaches `horizon_days / alpha_k`. A fault on day 60 is found as
-    fast as one on day 0. The chance of any false alarm within the horizon is at most `alpha`, shared out:
-    `overall_share` to overall, the rest over the slices, of which critical slices get `critical_share` as a group.
+    the previous version reaches `horizon_days / alpha_k` and the mean loss since the likeliest start is not `trivial`.
+    A fault on day 60 is found as fast as one on day 0. The chance of any false alarm within the horizon is at most
+    `alpha`, shared out: `overall_share` to overall, the rest over the slices, of which critical slices get
+    `critical_share` as a group.
 
     Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
-    `day_correlation`, and one wild day cannot alarm alone because of `min_days`. `trivial`, `day_correlation` = 0 and
-    `min_days` = 1 give the plain detector, for rows known to be independent. There is no harder look just after a
+    `day_correlation`, until the stream and the days before the deployment show their own; and one wild day cannot
+    alarm alone because of `min_days`. Shocks that last for days are not paid for. `trivial`, `day_correlation` = 0 and
+    `min_days` = 1 give the plain detector, for rows known to be independent. Where labels were chosen, rows bet their
+    weighted loss, whose mean has the sign of the mean over all rows. There is no harder look just after a
     promotion: a share of the budget kept for it saved no day in simulation. Feed matured rows only: a label delay that
     depends on the outcome makes any stream alarm. Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
     """
@@ -64,7 +75,10 @@ class EDetector(Monitor):
         description="Share of the slices' part for critical slices as a group, when there are others too.",
     )
     trivial: float = Field(
-        0.0025, ge=0, le=0.1, description="Mean excess loss per row that is tolerated: no rollback for less."
+        0.0025,
+        ge=0,
+        le=0.1,
+        description="Mean excess loss per row, as measured since the likeliest start: no rollback for less.",
     )
     day_correlation: float = Field(
         0.003,
@@ -100,34 +114,41 @@ class EDetector(Monitor):
 
     def _read_one(self, stream: PairedStream, threshold: float) -> SliceReading:
         # A day without rows is no look: whether the caller lists empty days must not change the evidence.
-        days = [(day, rows) for day, rows in zip(stream.days, stream.excess, strict=True) if len(rows)]
-        state = self._first_crossing([rows for _, rows in days], math.log(threshold))
-        rows = [row for _, row in days[state.first : state.last + 1]]
+        weights = stream.weight or tuple(np.ones(len(rows)) for rows in stream.excess)
+        listed = zip(stream.days, stream.excess, weights, strict=True)
+        days = [_Day(name, rows * weight, weight) for name, rows, weight in listed if len(rows)]
+        state = self._first_crossing(days, stream.before, math.log(threshold))
+        seen = days[state.first : state.last + 1]
         return SliceReading(
             slice=stream.slice,
             evidence=math.exp(min(state.log_evidence, _LOG_MAX)),
             threshold=threshold,
-            alarmed_on=days[state.last][0] if state.alarmed else None,
-            n=sum(map(len, rows)),
-            mean_excess=float(np.concatenate(rows).mean()) if rows else None,
-            since=days[state.first][0] if state.alarmed else None,
+            alarmed_on=days[state.last].name if state.alarmed else None,
+            n=sum(len(day.weight) for day in seen),
+            mean_excess=_mean(seen) if seen else None,
+            since=days[state.first].name if state.alarmed else None,
         )
 
-    def _first_crossing(self, days: list[Floats], log_threshold: float) -> _State:
-        factors = self._log_factors(days, log_threshold)
+    def _first_crossing(self, days: list[_Day], before: Sequence[DaySums], log_threshold: float) -> _State:
+        factors = self._log_factors([day.bet for day in days], before, log_threshold)
         path, seen = shiryaev_roberts(factors), 0
-        for index, rows in enumerate(days):
-            seen += len(rows)
+        for index, day in enumerate(days):
+            seen += len(day.weight)
             if seen >= self.min_labels and path[index] >= log_threshold:
-                return _State(path[index], True, likeliest_start(factors[: index + 1]), index)
+                # since when it loses more than is trivial, which is a clearer question than since when it loses
+                first = likeliest_start([log_factor(day.bet, self.trivial) for day in days[: index + 1]])
+                if _mean(days[first : index + 1]) >= self.trivial:
+                    return _State(path[index], True, first, index)
         return _State(path[-1] if path else -math.inf, False, 0, len(days) - 1)
 
-    def _log_factors(self, days: list[Floats], log_threshold: float) -> list[Floats]:
-        effects = design_effects(days, self.day_correlation)
+    def _log_factors(self, bets: list[Floats], before: Sequence[DaySums], log_threshold: float) -> list[Floats]:
+        effects = design_effects(bets, self.day_correlation, before)
         cap = log_threshold / self.min_days if self.min_days > 1 else math.inf  # 1: rows are said to be independent
-        return [
-            np.minimum(log_factor(rows, self.trivial) / effect, cap) for rows, effect in zip(days, effects, strict=True)
-        ]
+        return [np.minimum(log_factor(rows) / effect, cap) for rows, effect in zip(bets, effects, strict=True)]
+
+
+def _mean(days: Sequence[_Day]) -> float:
+    return float(sum(day.bet.sum() for day in days) / sum(day.weight.sum() for day in days))
 
 
 def _check(streams: Sequence[PairedStream]) -> None:
@@ -143,6 +164,19 @@ def _check(streams: Sequence[PairedStream]) -> None:
                 f"{stream.slice}: {len(stream.days)} days, {len(stream.excess)} arrays.",
                 "group matured rows by UTC day and sort.",
             )
+        if stream.weight is not None:
+            _check_weights(stream)
+
+
+def _check_weights(stream: PairedStream) -> None:
+    weight = stream.weight or ()
+    same = [len(w) for w in weight] == [len(rows) for rows in stream.excess]
+    if not same or not all(np.all((w > 0) & (w <= 1)) for w in weight):
+        raise ContinualError(
+            "each row's weight must lie in (0, 1].",
+            f"{stream.slice}: {sum(map(len, weight)):,} weights for {stream.n:,} rows, or one outside.",
+            "divide the day's least chance of a label by the row's own.",
+        )
 
 
 def _reason(readings: list[SliceReading]) -> str:

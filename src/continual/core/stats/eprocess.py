@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Bets from timid (finds small, lasting faults) to bold (finds breaks): 14 geometric steps.
 LAMBDAS: Floats = np.geomspace(0.02, 0.9, 14)
+#: Stake of each bet, in logs: more on the bolder ones, which what is worth a rollback asks for.
+STAKES: Floats = np.log(np.sqrt(LAMBDAS) / np.sqrt(LAMBDAS).sum())
 
 
 def log_factor(excess: Floats, tolerated: float = 0.0) -> Floats:
@@ -44,13 +46,13 @@ def log_factor(excess: Floats, tolerated: float = 0.0) -> Floats:
 
 
 def log_mean(logs: Floats) -> float:
-    """log of the mean of exp(logs) over the last axis."""
-    return float(np.logaddexp.reduce(logs) - np.log(len(logs)))
+    """log of the mean of exp(logs), (14,), weighted by the stakes."""
+    return float(np.logaddexp.reduce(logs + STAKES))
 
 
 def shiryaev_roberts(log_factors: Sequence[Floats]) -> list[float]:
-    """log M_t after each day, M_t(lambda) = (M_{t-1}(lambda) + 1) L_t(lambda), averaged over lambda; with H looks an
-    alarm is M >= H/alpha."""
+    """log M_t after each day, M_t(lambda) = (M_{t-1}(lambda) + 1) L_t(lambda), averaged over lambda by the
+    stakes; with H looks an alarm is M >= H/alpha."""
     state, path = np.full(len(LAMBDAS), -np.inf), []
     for factor in log_factors:
         state = np.logaddexp(state, 0.0) + factor

@@ -16,11 +16,15 @@ NOW, BEFORE, LOOKS, AGREE = 7, 14, 5, 2
 CONFIDENCE = 0.999
 
 
-def past_change(version: str, day: Ints, loss: Floats, tolerated: float) -> PastChange | None:
+def past_change(
+    version: str, day: Ints, loss: Floats, tolerated: float, weight: Floats | None = None
+) -> PastChange | None:
     """day, loss: (n,) of matured rows. t bound on day means with pooled variance, days as the units; None
-    with fewer than 21 days. tolerated: mean loss by which a version may get worse."""
+    with fewer than 21 days. tolerated: mean loss by which a version may get worse. weight: (n,) 1 / chance of a label
+    where labels were chosen, None = all alike."""
     names, index = np.unique(day, return_inverse=True)
-    means = np.bincount(index, weights=loss) / np.bincount(index) if len(names) else np.empty(0)
+    of = np.ones(len(day)) if weight is None else weight
+    means = np.bincount(index, weights=of * loss) / np.bincount(index, weights=of) if len(names) else np.empty(0)
     looks = [_bound(means[:end]) for end in range(len(means) - LOOKS + 1, len(means) + 1)]
     if len(means) < NOW + BEFORE or looks[-1] is None:
         return None
