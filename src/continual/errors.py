@@ -57,6 +57,10 @@ class LedgerError(StoreError):
     """The ledger's hash chain does not verify."""
 
 
+class LabelerError(ContinualError):
+    """Where labels are asked for does not answer or refuses."""
+
+
 class LeaseHeld(StoreError):
     """Another run holds the application's lease."""
 

@@ -39,6 +39,10 @@ def test_the_commands_are_all_there():
         "data erase", "data expire", "data list", "data withdraw", "data restore", "data withdrawals", "exporter",
         "dataset list", "dataset show", "dataset diff", "dataset export", "dataset rollback",
         "expectations suggest", "replay", "policy preview", "policy tune", "backup", "restore",
+        "labelling status", "labelling ask", "labelling queue", "labelling export", "labelling import",
+        "labelling answer",
+        "labelling collect", "labelling agreement", "labelling review", "labelling annotators add",
+        "labelling annotators list", "labelling annotators remove", "labelling serve",
     }  # fmt: skip
 
 
@@ -51,7 +55,7 @@ def test_help_says_what_it_does_with_an_example_of_itself(path):
 
 
 #: A JSON document already; a server, which answers to scrapes in the format of those who scrape.
-NO_JSON = {("schema",), ("exporter",)}
+NO_JSON = {("schema",), ("exporter",), ("labelling", "serve")}
 
 
 @pytest.mark.parametrize("path", [p for p in COMMANDS if p not in NO_JSON], ids=" ".join)

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from continual.core.alarm import MonitorReading, PairedStream, SliceReading
 from continual.core.canonical import canonical_json, digest, plain
 from continual.core.estimate import Comparison, Estimate
+from continual.core.labelling import Question
 from continual.core.verdict import GateEvidence, MetricEvidence, SliceEvidence, Verdict
 from continual.core.window import utc
 from continual.errors import ContinualError, PolicyError
+from continual.labelers.base import Desk
 from continual.labelers.stream import Stream
 from continual.settings import Settings
 
@@ -141,7 +143,10 @@ def test_every_setting_can_be_set(monkeypatch):
 
 
 def test_s11_the_stream_labeler_asks_nobody_and_says_so():
-    assert Stream().request(np.arange(1200)) == "1,200 labels are read from the label stream"
+    desk = Desk("loans", Question("repaid?"), Path("somewhere"))
+    assert Stream().asks is False
+    assert Stream().offer(desk, []).said == "labels come by themselves"
+    assert Stream().fetch(desk).answers == ()
 
 
 def test_airflows_instants_become_plain_ones():

@@ -28,6 +28,7 @@ from continual.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.api.labelling import Labelling
     from continual.core.discovery import WeakSlice
     from continual.core.label_delay import DelayDependence
     from continual.core.label_lag import LagCurve
@@ -64,6 +65,13 @@ class Application(Datasets, Expectations, Withdrawals):
         made = cls.__new__(cls)
         made.workspace = workspace
         return made
+
+    @property
+    def labelling(self) -> Labelling:
+        """Asking people for labels."""
+        from continual.api.labelling import Labelling
+
+        return Labelling(self.workspace)
 
     @cached_property
     def as_of(self) -> datetime:

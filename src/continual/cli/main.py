@@ -16,6 +16,7 @@ from continual.cli import (
     dataset,
     expectations,
     exporter,
+    labelling,
     labels,
     ledger,
     metrics,
@@ -68,7 +69,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
 for _module in (
-    check, up, status, metrics, slices, labels, runs, score, ledger, replay, policy, quarantine, data, dataset,
-    expectations, exporter, database, backup, schema,
+    check, up, status, metrics, slices, labels, labelling, runs, score, ledger, replay, policy, quarantine,
+    data, dataset, expectations, exporter, database, backup, schema,
 ):  # fmt: skip
     _module.register(app)

@@ -65,9 +65,8 @@ def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tup
     _check_pool(ws, pool, windows.training)
     sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
     dataset = _store(ws, pool, sample, windows, as_of, heads)
-    labels = ws.policy.labeler.request(pool["record_key"].to_numpy()[sample.chosen])
     shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {windows.training}"
-    return dataset, f"dataset {dataset.id[:12]}: {shown}; {labels}"
+    return dataset, f"dataset {dataset.id[:12]}: {shown}"
 
 
 def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:

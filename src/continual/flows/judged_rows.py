@@ -46,6 +46,7 @@ def judged_rows(ws: Workspace, candidate: str, champion: str | None, window: Win
     """
     frame = labelled_rows(ws, window, as_of)
     trained = training_rows(ws, candidate, champion)
-    kept = with_inclusion(ws, unseen(frame, trained), window, as_of)
+    fresh = unseen(frame, trained)
+    kept = with_inclusion(ws, fresh, window, as_of)
     theirs = answers(ws, champion, kept) if champion else None
-    return JudgedRows(kept, answers(ws, candidate, kept), theirs, trained, len(frame) - len(kept))
+    return JudgedRows(kept, answers(ws, candidate, kept), theirs, trained, len(frame) - len(fresh))

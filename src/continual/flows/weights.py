@@ -37,11 +37,13 @@ def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: da
 
     pi = 1 - (1 - r) prod_j (1 - pi_j) over the draws the row was in, r = share of that day's labels that came by
     themselves, measured on the rows that no draw chose: 0 where only chosen rows get labels, 1 once all of them have
-    matured. A row that was in no draw has 1: whatever label it has came by itself.
+    matured. A row that was in no draw has 1: whatever label it has came by itself. Rows of which a draw settled that
+    their labels only train are left out, labelled or not: annotators may have seen a model's answer there.
     """
     drawn = requests_of(ws).drawn(window, as_of)
     if drawn.empty:
         return frame
+    frame = _judging(frame, drawn)
     at = drawn.set_index("key").reindex(frame["record_key"])
     left, chosen = at["left_out"].to_numpy(dtype=float), at["chosen"].fillna(False).to_numpy(dtype=bool)
     inside = np.isfinite(left)
@@ -50,6 +52,14 @@ def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: da
     day = frame["event_time"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     came = _came(frame["label"].notna().to_numpy(dtype=bool), inside & ~chosen, day)
     return frame.assign(**{INCLUSION: np.where(inside, 1 - np.nan_to_num(left) * (1 - came), 1.0)})
+
+
+def _judging(frame: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows that only train: a random part of all, drawn by key whether they were chosen or not."""
+    training = set(drawn.loc[drawn["training"], "key"])
+    if not training:
+        return frame
+    return frame[~frame["record_key"].isin(training)].reset_index(drop=True)
 
 
 def inclusion(frame: pd.DataFrame) -> Floats | None:

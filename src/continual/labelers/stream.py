@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
-import numpy.typing as npt
-
-from continual.labelers.base import Labeler
+from continual.core.labelling import Fetched, Task
+from continual.labelers.base import Desk, Labeler, Offered
 
 
 class Stream(Labeler):
-    """Nothing is asked of anyone; the label budget bounds how many rows are read, not how many come."""
+    """Nothing is asked of anyone; the sampler's budget bounds how many labelled rows are read, not how many come."""
 
+    asks: ClassVar[bool] = False
     kind: Literal["stream"] = "stream"
 
-    def request(self, keys: npt.NDArray[Any]) -> str:
-        return f"{len(keys):,} labels are read from the label stream"
+    def offer(self, desk: Desk, tasks: Sequence[Task]) -> Offered:
+        return Offered("labels come by themselves")
+
+    def fetch(self, desk: Desk) -> Fetched:
+        return Fetched()

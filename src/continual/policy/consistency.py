@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _behaviours, _repeated)
+    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _behaviours, _labelling, _repeated)
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -72,6 +72,16 @@ def _behaviours(policy: Policy) -> Iterator[Problem]:
                 near = difflib.get_close_matches(column, policy.columns, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 yield ("behaviours", i), f"{column!r} is neither a feature nor a tag{hint}"
+
+
+def _labelling(policy: Policy) -> Iterator[Problem]:
+    if policy.labeler.asks and policy.labelling.budget is None:
+        yield ("labelling", "budget"), f"is needed where labeler.kind {policy.labeler.kind!r} asks people for labels"
+    for i, column in enumerate(policy.labelling.show):
+        if column not in policy.columns:
+            yield ("labelling", "show", i), f"{column!r} is neither a feature nor a tag"
+    if policy.labelling.tolerance and policy.label.task != "regression":
+        yield ("labelling", "tolerance"), f"only numbers are close, label.task is {policy.label.task.value!r}"
 
 
 def _repeated(policy: Policy) -> Iterator[Problem]:

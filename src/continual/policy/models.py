@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from continual.behaviours.base import BEHAVIOURS, Behaviour
 from continual.core.duration import Duration
 from continual.core.family import InFamily
+from continual.core.labelling import Question
 from continual.core.prices import Prices
 from continual.core.projection import Projection
 from continual.core.slices import SliceSpec
@@ -21,6 +22,7 @@ from continual.labelers.base import LABELERS, Labeler
 from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
+from continual.policy.labelling import Labelling
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
 from continual.triggers.base import TRIGGERS, Trigger
@@ -160,6 +162,7 @@ class Policy(Section):
     window: WindowPolicy = Field(default_factory=WindowPolicy)
     sampler: Annotated[Sampler, InFamily(SAMPLERS)]
     labeler: Annotated[Labeler, InFamily(LABELERS)]
+    labelling: Labelling = Field(default_factory=Labelling, description="How labels are asked for.")
     trainers: list[Trainer] = Field(min_length=1)
     slices: list[SliceSpec] = Field([], description="Named predicates, or one slice per value of a column.")
     metrics: list[Annotated[Metric, InFamily(METRICS)]] = Field(min_length=1)
@@ -203,6 +206,11 @@ class Policy(Section):
     def sliceable(self) -> list[str]:
         """Columns that slices may name: those logged, and the computed ones."""
         return [*self.columns, *self.projections]
+
+    @property
+    def question(self) -> Question:
+        """What annotators are asked."""
+        return Question.of(self.label.name, self.label.target, self.labelling.question)
 
     @property
     def primary(self) -> Metric:

@@ -55,8 +55,9 @@ class Draw:
 
 @dataclass(frozen=True)
 class LabelRequest:
-    """probability: inclusion probability in (0, 1]; components: the same by component of the sampler. state: open,
-    answered, expired, cancelled, or UNCHOSEN."""
+    """probability: inclusion probability in (0, 1]; components: the same by component of the sampler. state, use: see
+    `core.labelling`. needed: people who must answer. priority: the larger is asked first. deadline: unanswered from
+    then on it expires."""
 
     key: str
     probability: float
@@ -66,6 +67,10 @@ class LabelRequest:
     components: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
     state: str = "open"
+    use: str = "evaluation"
+    needed: int = 1
+    priority: float = 0.0
+    deadline: datetime | None = None
 
     def row(self, app: str) -> dict[str, Any]:
         return {
@@ -79,6 +84,10 @@ class LabelRequest:
             "model_version": self.model_version,
             "window_start": self.window.start,
             "window_end": self.window.end,
+            "use": self.use,
+            "needed": self.needed,
+            "priority": self.priority,
+            "deadline": None if self.deadline is None else utc(self.deadline),
         }
 
 
@@ -120,18 +129,23 @@ class RequestStore:
 
     def drawn(self, window: Window, as_of: datetime) -> pd.DataFrame:
         """One row for each record key that was in a draw over (part of) the window, asked by `as_of`: key, left_out =
-        chance that no draw chose it, chosen = whether one did."""
+        chance that no draw chose it, chosen = whether one did, training = whether its label must not judge."""
         from continual.stores.rows import frame
         from continual.stores.tables import label_request as table
 
-        query = table.select().with_only_columns(table.c.key, table.c.probability, table.c.state)
+        query = table.select().with_only_columns(table.c.key, table.c.probability, table.c.state, table.c.use)
         query = query.where(*self._over(window, as_of))
         with self.db.read() as connection:
             found = frame(connection, query)
-        found = found.assign(left_out=1 - found["probability"].astype(float), chosen=found["state"] != UNCHOSEN)
+        found = found.assign(
+            left_out=1 - found["probability"].astype(float),
+            chosen=found["state"] != UNCHOSEN,
+            training=found["use"] == "training",
+        )
         if found["key"].is_unique:
-            return found[["key", "left_out", "chosen"]]
-        return found.groupby("key", as_index=False, sort=False).agg({"left_out": "prod", "chosen": "any"})
+            return found[["key", "left_out", "chosen", "training"]]
+        how = {"left_out": "prod", "chosen": "any", "training": "any"}
+        return found.groupby("key", as_index=False, sort=False).agg(how)
 
     def read(self, window: Window | None = None, as_of: datetime | None = None, **equal: str) -> pd.DataFrame:
         """Requests, oldest first; columns as in the table `label_request`.

@@ -21,9 +21,19 @@ from sqlalchemy import (
 
 from continual.stores.columns import APP, Id, Instant, Json, Words, metadata
 from continual.stores.columns import column as c
+from continual.stores.label_tables import annotator, label_answer, label_cursor, label_lease, label_request
 from continual.stores.tables_withdrawal import withdrawal, withdrawal_effect
 
-__all__ = ["metadata", "withdrawal", "withdrawal_effect"]
+__all__ = [
+    "annotator",
+    "label_answer",
+    "label_cursor",
+    "label_lease",
+    "label_request",
+    "metadata",
+    "withdrawal",
+    "withdrawal_effect",
+]
 
 model_version = Table(
     "model_version",
@@ -100,23 +110,6 @@ evaluation = Table(
     Index("ix_evaluation_app_window_start", "app", "window_start"),
     Index("ix_evaluation_app_model_version", "app", "model_version"),
     comment="How good a model version was on a slice in a window, as known at an instant.",
-)
-
-label_request = Table(
-    "label_request",
-    metadata,
-    c("app", Id, APP, key=True),
-    c("key", String(255), "Record key to label.", key=True),
-    c("asked_at", Instant, "as_of of the run that asked.", key=True),
-    c("probability", Float(53), "Inclusion probability in (0, 1]."),
-    c("components", Json, "Inclusion probability by component of the sampler."),
-    c("sampler", Id, "Kind of the sampler."),
-    c("state", String(16), "open, answered, expired, cancelled or unchosen."),
-    c("model_version", Id, "Model version whose predictions the sampler read.", null=True),
-    c("window_start", Instant, "Start of the sampled window, inclusive."),
-    c("window_end", Instant, "End of the sampled window, exclusive."),
-    Index("ix_label_request_app_state", "app", "state"),
-    comment="Rows sent to labelers, with the probability that makes estimates unbiased.",
 )
 
 dataset_version = Table(
