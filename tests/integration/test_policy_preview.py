@@ -50,6 +50,12 @@ def decided(lab: Lab):
     ws.db.close()
 
 
+def test_a_patch_keeps_what_it_does_not_name():
+    edited = base(window={"kind": "expanding"}, trigger={"kind": "label_volume", "at_least": 5}).policy
+    assert edited.window == base().policy.window.model_copy(update={"kind": "expanding"})
+    assert edited.trigger.model_dump() == {"kind": "label_volume", "at_least": 5}
+
+
 def test_the_policy_that_decided_would_decide_the_same(decided):
     found = preview(decided, decided.policy, last=1000)
     assert {one.kind for one in found} == {"trigger", "verdict", "monitor"}

@@ -183,6 +183,21 @@ def test_history_reads_as_the_log_does(history: History, tmp_path: Path):
         light.append_labels(pa.concat_tables(labels), "x")
 
 
+def test_faulty_rows_are_withdrawn_in_the_sandbox_where_the_policy_says_so(lab: Lab, table: pd.DataFrame, tmp_path):
+    broken = table.assign(bureau=table["bureau"].where(table["event_time"] < day(26)))
+    patch = {"on_data_fault": "withdraw", "detector": {"kind": "jump", "reference_days": 7, "remember_days": 7}}
+    policy = patched(loaded(), {**patch, "trigger": {"every_days": 7}}, "x.yaml")
+    there = replace(lab, folder=tmp_path, history=history_of(broken, policy.policy, COLUMNS), end=day(32))
+    contender = Contender("careful", policy)
+    played = there.play(contender)
+    assert played.decisions["withdraw"] >= 1 and not played.failed
+    ws = there.open(contender)
+    left = ws.log.read_predictions(Window(day(26), day(27)), day(32))
+    seen = ws.log.read_predictions(Window(day(26), day(27)), day(27))
+    ws.db.close()
+    assert (len(left), len(seen)) == (0, ROWS)
+
+
 def test_what_cannot_be_replayed_says_why(lab: Lab, table: pd.DataFrame, tmp_path: Path):
     with pytest.raises(BatchError, match="missing: bureau"):
         history_of(table.drop(columns="bureau"), loaded().policy, COLUMNS)

@@ -77,7 +77,8 @@ def read_contender(base: LoadedPolicy, file: Path) -> LoadedPolicy:
 
 
 def patched(base: LoadedPolicy, changes: dict[str, Any], name: str) -> LoadedPolicy:
-    """`base` with some fields replaced; a section is merged field by field, unless its `kind` changes.
+    """`base` with some fields replaced; a section is merged field by field, unless it names a strategy
+    of another `kind`.
 
     Raises
     ------
@@ -89,9 +90,10 @@ def patched(base: LoadedPolicy, changes: dict[str, Any], name: str) -> LoadedPol
     return parse_policy(yaml.safe_dump(_merged(data, changes), sort_keys=False), name, any_name=True)
 
 
-def _merged(old: Any, new: Any) -> Any:
+def _merged(old: Any, new: Any, path: tuple[str, ...] = ()) -> Any:
+    """A strategy of another kind has other fields; a window of another kind has the same."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
-    if "kind" in new and new["kind"] != old.get("kind"):
+    if path != ("window",) and "kind" in new and new["kind"] != old.get("kind"):
         return new
-    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
+    return {**old, **{name: _merged(old.get(name), value, (*path, name)) for name, value in new.items()}}

@@ -13,12 +13,14 @@ from continual.errors import StoreError
 from continual.replay.history import NEVER, History, micros
 from continual.stores.log import PredictionLog
 from continual.stores.log_read import resolve
+from continual.stores.log_withdrawn import Withdrawn
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from continual.replay.serving import Serving
+    from continual.stores.withdrawals import WithdrawalStore
 
 DAY = 86_400_000_000
 EPOCH = date(1970, 1, 1)
@@ -28,8 +30,11 @@ class HistoryLog(PredictionLog):
     """Reads as `PredictionLog` does, with the answers of the sandbox's own champions as what was served. Nothing can
     be appended: a replay never writes to the history it replays."""
 
-    def __init__(self, history: History, serving: Serving, app: str) -> None:
+    def __init__(
+        self, history: History, serving: Serving, app: str, withdrawals: WithdrawalStore | None = None
+    ) -> None:
         self.history, self.serving, self.app = history, serving, app
+        self._withdrawn = Withdrawn(withdrawals)
 
     def read_predictions(
         self,
@@ -108,15 +113,17 @@ class HistoryLog(PredictionLog):
         after, until, history = (micros(since) if since else -NEVER), micros(as_of), self.history
         days = [history.event[(history.known > after) & (history.known <= until)] // DAY]
         days += [history.event[g.rows[(g.known > after) & (g.known <= until)]] // DAY for g in history.labels]
-        return [EPOCH + timedelta(days=int(day)) for day in np.unique(np.concatenate(days))]
+        found = {EPOCH + timedelta(days=int(day)) for day in np.unique(np.concatenate(days))}
+        return sorted(found | (self._withdrawn.days(since, as_of) if since else set()))
 
     def added_days(self, heads: Mapping[str, str]) -> list[date]:
-        """History does not grow."""
-        return []
+        """History does not grow; rows may be withdrawn."""
+        return sorted(self._withdrawn.days_after(int(heads.get("withdrawals", 0))))
 
     def heads(self) -> dict[str, str]:
-        """History does not grow."""
-        return {"predictions": self.history.id, "labels": self.history.id}
+        """History does not grow; rows may be withdrawn."""
+        found = {"predictions": self.history.id, "labels": self.history.id, "withdrawals": self._withdrawn.head()}
+        return {name: str(head) for name, head in found.items() if head is not None}
 
     def snapshot_id(self, stream: Any) -> int | None:
         """A number for the whole history, so that equal datasets of two policies are one."""
@@ -153,6 +160,8 @@ class HistoryLog(PredictionLog):
         """Rows of the window known by then; their positions; which of these, None = all."""
         part = self.history.part(window)
         known = self.history.known[part] <= micros(as_of)
+        for scope in self._withdrawn.scopes("predictions", as_of, window):
+            known &= ~scope.mask(self.history.rows[list(scope.columns)].iloc[part])
         names = list(self.history.rows.columns if columns is None else columns)
         missing = sorted(set(names) - set(self.history.rows.columns))
         if missing:

@@ -75,7 +75,7 @@ class Sandbox(Workspace):
 
     @cached_property
     def log(self) -> HistoryLog:
-        return HistoryLog(self.past, self.serving, self.app)
+        return HistoryLog(self.past, self.serving, self.app, self.withdrawals)
 
     @cached_property
     def serving(self) -> Serving:
@@ -128,7 +128,15 @@ class Sandbox(Workspace):
     def recalled(self, key: Sequence[Any], find: Callable[[], Beside]) -> Beside:
         """See `Workspace.recalled`; found once for all policies that look at the same slices."""
         policy = self.policy
-        whole = [self.past.id, policy.columns, policy.features.model_dump(), policy.detector.model_dump(), list(key)]
+        gone = [str((one.scope, one.as_of, one.restored_as_of)) for one in self.withdrawals.all()]
+        whole = [
+            self.past.id,
+            gone,
+            policy.columns,
+            policy.features.model_dump(),
+            policy.detector.model_dump(),
+            list(key),
+        ]
         return recalled(self.cache / "inputs" / f"{digest(whole)[:32]}.json", find)
 
     def kept(self, key: str, model: Any) -> tuple[str, str] | None:

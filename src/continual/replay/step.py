@@ -44,12 +44,13 @@ def look(ws: Workspace, window: Window, measure: bool = False) -> Look:
     measure: also write the live metrics of every window, which no decision reads; a replay measures once, at its end.
     """
     from continual.flows import monitor, settle, trigger
+    from continual.flows.withdraw_faults import answer
 
     as_of = utc(window.end)
     done = Look(as_of)
     if measure:
         done.call("measure", lambda: settle.measure(ws, window, as_of))
-    watched = done.call("watch", lambda: monitor.watch(ws, as_of))
+    watched = done.call("watch", lambda: answer(ws, monitor.watch(ws, as_of)))
     if watched is None:
         return done
     alarm = watched.get("alarm")
