@@ -220,3 +220,24 @@ def test_the_comparison_is_numbers_for_programs(compared):
     assert {p["name"] for p in said["policies"]} == {"often", "never"}
     assert said["rows"] < said["of"] == DAYS * ROWS
     assert 0 < TURN < DAYS
+
+
+def test_the_command_replays_a_table_and_its_report_needs_nothing_else(table: pd.DataFrame, tmp_path: Path):
+    from typer.testing import CliRunner
+
+    from continual.cli.main import app
+
+    table[table["event_time"] < day(22)].to_parquet(tmp_path / "loans.parquet")
+    (tmp_path / f"{APP}.yaml").write_text(POLICY)
+    (tmp_path / "never.yaml").write_text("trigger: {every_days: 1000}\n")
+    words = [f"{tmp_path}/{APP}.yaml", f"{tmp_path}/never.yaml", "--table", f"{tmp_path}/loans.parquet", "--jobs", "1"]
+    words += ["--event-time", "event_time", "--label", "value", "--label-time", "known_at", "--key", "record_key"]
+    answer = CliRunner().invoke(app, ["replay", *words, "--json"])
+    assert answer.exit_code == 0, answer.output
+    said = json.loads(answer.output)
+    assert [p["name"] for p in said["policies"]] == [said["best"], "never" if said["best"] == "current" else "current"]
+    page = Path(said["report"]).read_text()
+    assert page.count("data:image/png;base64,") == 3 and "http" not in page.replace("http-equiv", "")
+    assert "<td>region=east</td>" in page
+    refused = CliRunner().invoke(app, ["replay", *words[:4], "--label", "value"])
+    assert refused.exit_code == 1 and "no --event-time" in refused.output
