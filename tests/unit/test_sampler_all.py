@@ -2,78 +2,128 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
-from sklearn.linear_model import LogisticRegression
 
-from continual.samplers._designs import inclusion_probabilities, keyed_uniform
+from continual.samplers._designs import inclusion_probabilities, keyed_uniform, union
 from continual.samplers.base import SAMPLERS, Pool
 
 every_sampler = pytest.mark.parametrize("kind", SAMPLERS.kinds)
+both_designs = pytest.mark.parametrize("design", ["poisson", "fixed"])
+#: What a kind cannot do without.
+NEEDS = {
+    "mixture": {"components": [{"share": 1, "sampler": {"kind": k}} for k in ("margin", "slice_deficit", "newest")]}
+}
+EVERYTHING = ("model", "rival", "committee", "slices", "needed", "event_time")
+
+
+def _make(kind, **fields):
+    return SAMPLERS.build({"kind": kind, **NEEDS.get(kind, {}), **fields})
+
+
+class Line:
+    """A fitted classifier of two numbers that answers at once: hundreds of draws ask it."""
+
+    classes_ = np.array([0.0, 1.0])
+
+    def __init__(self, k):
+        self.k = k
+
+    def predict_proba(self, features):
+        p = 1 / (1 + np.exp(-(features["a"].to_numpy() + self.k * features["b"].to_numpy())))
+        return np.stack([1 - p, p], axis=1)
+
+    def predict(self, features):
+        return (self.predict_proba(features)[:, 1] > 0.5).astype(float)
 
 
 @pytest.fixture(scope="module")
-def model():
-    rng = np.random.default_rng(0)
-    features = pd.DataFrame({"a": rng.normal(size=400), "b": rng.normal(size=400)})
-    return LogisticRegression().fit(features, features["a"] + rng.normal(size=400) > 0)
+def models():
+    return [Line(k) for k in (0.1, 1, -1)]
 
 
-def _pool(model, n=500, seed=1):
+def _bare(n=500, seed=1):
+    """Nothing is known but keys and features."""
     rng = np.random.default_rng(seed)
     features = pd.DataFrame({"a": rng.normal(scale=3, size=n), "b": rng.normal(size=n)}, index=rng.permutation(n))
-    return Pool(np.array([f"row-{i}" for i in range(n)], dtype=object), features, model)
+    return Pool(np.array([f"row-{i}" for i in range(n)], dtype=object), features)
+
+
+def _pool(models, n=500, seed=1):
+    """Everything is known."""
+    bare, rng = _bare(n, seed), np.random.default_rng(seed + 1)
+    return replace(
+        bare,
+        model=models[0],
+        rival=models[1],
+        committee=tuple(models),
+        event_time=np.datetime64("2024-01-01", "us") + rng.integers(0, 30 * 86400, n) * np.timedelta64(1, "s"),
+        slices={"small": rng.random(n) < 0.2, "a=1": rng.random(n) < 0.4, "empty": np.zeros(n, dtype=bool)},
+        needed={"small": 45},
+        calibration=lambda p: np.stack([0.4 + 0.2 * p[:, 0], 0.6 - 0.2 * p[:, 0]], axis=1),
+    )
 
 
 def _shuffled(pool, order):
-    return Pool(pool.keys[order], pool.features.iloc[order], pool.model)
+    slices = {name: inside[order] for name, inside in pool.slices.items()}
+    return replace(
+        pool,
+        keys=pool.keys[order],
+        features=pool.features.iloc[order],
+        event_time=pool.event_time[order],
+        slices=slices,
+        notes={},
+    )
 
 
 @every_sampler
 @pytest.mark.parametrize("budget", [1, 100, 499])
-def test_probabilities_sum_to_the_budget_and_none_is_zero(kind, budget, model):
-    sample = SAMPLERS.get(kind)(budget=budget).draw(_pool(model), seed=0)
-    assert sample.probability.sum() == pytest.approx(budget, rel=1e-9)
-    assert sample.probability.min() > 0
-    assert sample.probability.max() <= 1
-    assert sample.chosen.dtype == bool
+def test_probabilities_sum_to_the_budget_and_none_is_zero(kind, budget, models):
+    for pool in (_pool(models), _bare()):
+        sample = _make(kind, budget=budget).draw(pool, seed=0)
+        assert sample.probability.sum() == pytest.approx(budget, rel=1e-9)
+        assert sample.probability.min() > 0
+        assert sample.probability.max() <= 1
+        assert sample.chosen.dtype == bool
+        assert union(sample.components.values()) == pytest.approx(sample.probability)
+        assert 1 - np.prod([1 - pi for pi in sample.components_of(3).values()]) == pytest.approx(sample.probability[3])
 
 
 @every_sampler
-def test_s13_rows_are_drawn_as_often_as_recorded(kind, model):
-    pool, draws = _pool(model, n=200), 400
-    sampler = SAMPLERS.get(kind)(budget=60)
+@both_designs
+def test_s13_rows_are_drawn_as_often_as_recorded(kind, design, models):
+    pool, draws = _pool(models, n=150), 250
+    sampler = _make(kind, budget=50, design=design)
     samples = [sampler.draw(pool, seed) for seed in range(draws)]
     pi = samples[0].probability
     assert all(np.array_equal(s.probability, pi) for s in samples)  # the seed draws, it does not weigh
     chosen = np.array([s.chosen for s in samples])
     inner = pi < 1
     z = (chosen.mean(axis=0) - pi)[inner] / np.sqrt(pi * (1 - pi) / draws)[inner]
-    assert (z**2).sum() < chi2.ppf(0.9999, inner.sum())
-    assert np.abs(z).max() < 5
+    assert (z**2).sum() < chi2.ppf(0.9999, inner.sum()) and np.abs(z).max() < 5
     assert chosen[:, ~inner].all()
+    value = (pool.features["a"].to_numpy() > 0.5).astype(float)
+    totals = (chosen * value / pi).sum(axis=1)  # weighted by 1 / pi a total is unbiased
+    assert totals.mean() == pytest.approx(value.sum(), abs=4 * totals.std() / np.sqrt(draws) + 1e-9)
+    if design == "fixed":
+        assert (chosen.sum(axis=1) == 50).all()
+        return
     # rows are drawn independently: the size of the sample has the variance of a Poisson design
     variance = (pi * (1 - pi)).sum()
-    assert chosen.sum(axis=1).var() == pytest.approx(variance, rel=0.35)
-    assert chosen.sum(axis=1).mean() == pytest.approx(60, abs=5 * np.sqrt(variance / draws))
+    assert chosen.sum(axis=1).var() == pytest.approx(variance, rel=0.4)
+    assert chosen.sum(axis=1).mean() == pytest.approx(50, abs=5 * np.sqrt(variance / draws))
 
 
 @every_sampler
-def test_weighted_by_one_over_pi_a_total_is_unbiased(kind, model):
-    pool, sampler = _pool(model, n=200), SAMPLERS.get(kind)(budget=60)
-    value = (pool.features["a"].to_numpy() > 0.5).astype(float)
-    samples = [sampler.draw(pool, seed) for seed in range(400)]
-    totals = np.array([(value[s.chosen] / s.probability[s.chosen]).sum() for s in samples])
-    assert totals.mean() == pytest.approx(value.sum(), abs=4 * totals.std() / np.sqrt(len(totals)))
-
-
-@every_sampler
-def test_a_draw_is_repeatable_and_does_not_depend_on_the_order_of_the_pool(kind, model):
-    pool, sampler = _pool(model), SAMPLERS.get(kind)(budget=120)
+def test_a_draw_is_repeatable_and_does_not_depend_on_the_order_of_the_pool(kind, models):
+    pool, sampler = _pool(models), _make(kind, budget=120)
     first, again = sampler.draw(pool, seed=7), sampler.draw(pool, seed=7)
     assert np.array_equal(first.chosen, again.chosen)
     order = np.random.default_rng(3).permutation(len(pool))
@@ -85,30 +135,50 @@ def test_a_draw_is_repeatable_and_does_not_depend_on_the_order_of_the_pool(kind,
 
 @every_sampler
 @pytest.mark.parametrize("budget", [None, 500, 10_000])
-def test_without_need_to_choose_every_row_is_taken_and_no_model_is_read(kind, budget):
-    sample = SAMPLERS.get(kind)(budget=budget).draw(_pool(model=None), seed=0)
+def test_without_need_to_choose_every_row_is_taken(kind, budget):
+    sample = _make(kind, budget=budget).draw(_bare(), seed=0)
     assert sample.chosen.all()
     assert (sample.probability == 1).all()
 
 
 @every_sampler
-def test_an_empty_pool_gives_an_empty_sample(kind):
-    sample = SAMPLERS.get(kind)(budget=5).draw(_pool(model=None, n=0), seed=0)
-    assert (len(sample.chosen), len(sample.probability)) == (0, 0)
+def test_a_budget_of_the_moment_goes_before_the_policys(kind, models):
+    sample = _make(kind, budget=400).draw(_pool(models), seed=0, budget=50)
+    assert sample.probability.sum() == pytest.approx(50)
 
 
 @every_sampler
+def test_an_empty_pool_gives_an_empty_sample(kind):
+    sample = _make(kind, budget=5).draw(_bare(n=0), seed=0)
+    assert (len(sample.chosen), len(sample.probability)) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", [k for k in SAMPLERS.kinds if k != "diverse"])  # it reads the features alone
 def test_s22_without_a_champion_the_draw_is_uniform(kind):
-    sample = SAMPLERS.get(kind)(budget=100).draw(_pool(model=None), seed=0)
+    sample = _make(kind, budget=100).draw(_bare(), seed=0)
     assert sample.probability == pytest.approx(np.full(500, 0.2))
 
 
 @every_sampler
-def test_says_whether_it_reads_the_model(kind, model):
-    """A sampler that claims not to need the model must draw the same without it."""
-    cls = SAMPLERS.get(kind)
-    with_model, without = (cls(budget=100).draw(_pool(m), seed=0).probability for m in (model, None))
-    assert np.allclose(with_model, without) != ("model" in cls(budget=100).reads)
+@pytest.mark.parametrize("field", EVERYTHING)
+def test_says_what_it_reads(kind, field, models):
+    """The probabilities depend on what a sampler says it reads and on nothing else of the pool."""
+    pool, sampler = _pool(models), _make(kind, budget=200)
+    without = replace(pool, **{field: getattr(_bare(), field)}, notes={})
+    same = np.allclose(*(sampler.draw(p, seed=0).probability for p in (pool, without)))
+    assert same != (field in sampler.reads)
+
+
+@every_sampler
+def test_numbers_are_either_served_or_refused_when_the_policy_is_read(kind):
+    """Regression: models with `predict` alone."""
+    sampler = _make(kind, budget=100)
+    if "regression" not in sampler.tasks:
+        return
+    rng = np.random.default_rng(0)
+    lines = [SimpleNamespace(predict=lambda x, k=k: np.asarray(x["a"] + k * x["b"] ** 2)) for k in (0, 1, 2)]
+    pool = replace(_pool([None] * 3), model=lines[0], rival=lines[1], committee=tuple(lines), calibration=None)
+    assert sampler.draw(pool, seed=int(rng.integers(9))).probability.sum() == pytest.approx(100)
 
 
 weights = st.lists(st.floats(0, 1e308, allow_subnormal=True), min_size=1, max_size=60).filter(any)

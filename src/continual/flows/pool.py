@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,22 +33,32 @@ if TYPE_CHECKING:
 COMMITTEE = 4
 
 
-class Answers:
-    """A version as samplers read it: from a table of logged rows to the policy's classes, in their order."""
+class Values:
+    """A version as samplers read it: from a table of logged rows to numbers."""
 
     def __init__(self, model: Any, features: list[str], target: Target) -> None:
-        self.inputs, self._model, self._features, self._target = inputs_of(model, features), model, features, target
+        self.inputs = inputs_of(model, features)
+        self._said = partial(score, model, features=features, target=target)
+
+    def predict(self, rows: pd.DataFrame) -> Floats:
+        """(n,) values."""
+        return self._said(rows)
+
+
+class Answers(Values):
+    """The same to the policy's classes, in their order."""
+
+    def __init__(self, model: Any, features: list[str], target: Target) -> None:
+        super().__init__(model, features, target)
         self.classes_ = np.arange(max(2, len(target.classes)))
 
     def predict_proba(self, rows: pd.DataFrame) -> Floats:
         """(n, K)."""
-        found = score(self._model, rows, self._features, self._target)
+        found = self._said(rows)
         return found if found.ndim == 2 else np.stack([1 - found, found], axis=1)
 
     def predict(self, rows: pd.DataFrame) -> Floats:
-        """(n,) most probable class, or the value."""
-        if self._target.task == "regression":
-            return score(self._model, rows, self._features, self._target)
+        """(n,) index of the most probable class."""
         return np.asarray(self.predict_proba(rows).argmax(axis=1), dtype=np.float64)
 
 
@@ -58,20 +69,24 @@ def pool_of(ws: Workspace, frame: pd.DataFrame, as_of: datetime, sampler: Sample
     Raises
     ------
     ModelUnavailable: the registry does not answer, or the champion does not load. A rival or a member of the committee
-    that does not load is left out: it chooses, it does not decide.
+    that does not load, or reads a column that was not logged, is left out: it chooses, it does not decide.
     """
     reads = (sampler or ws.policy.sampler).reads
     champion = ws.registry.champion() if reads & {"model", "rival", "committee"} else None
     model = _answers(ws, champion) if champion else None
+    others = partial(_loaded, ws, frame.columns)
+    rival = next(others(rivals(ws, champion, as_of)), None) if champion and "rival" in reads else None
+    committee = tuple(others(_committee(ws, champion))) if champion and "committee" in reads else ()
+    named = [ws.policy.features.all, *(m.inputs for m in (model, rival, *committee) if m is not None)]
     return Pool(
         keys=frame["record_key"].to_numpy(dtype=object),
-        features=frame,
+        features=frame[list(dict.fromkeys(c for names in named for c in names))],
         model=model,
         event_time=frame["event_time"].to_numpy(dtype="datetime64[us]"),
         slices=slice_members(ws, frame) if "slices" in reads else {},
         needed=labels_needed(ws, as_of) if "needed" in reads else {},
-        rival=_first(ws, rivals(ws, champion, as_of)) if champion and "rival" in reads else None,
-        committee=_committee(ws, champion) if champion and "committee" in reads else (),
+        rival=rival,
+        committee=committee,
         calibration=confidence(ws, champion, model, as_of) if champion and "model" in reads else None,
     )
 
@@ -110,23 +125,23 @@ def _last_verdict(ws: Workspace, as_of: datetime) -> Entry | None:
     return next((entry for entry in newest_first if utc(entry.as_of) <= utc(as_of)), None)
 
 
-def _committee(ws: Workspace, champion: str) -> tuple[Any, ...]:
-    """The champion and the newest others that load."""
+def _committee(ws: Workspace, champion: str) -> list[str]:
+    """The champion and the newest other versions."""
     usable = [v.version for v in ws.versions.versions() if v.state != "quarantined" and v.version != champion]
-    members = [_answers(ws, champion), *(_loaded(ws, version) for version in usable[-COMMITTEE:])]
-    return tuple(member for member in members if member is not None)
+    return [champion, *usable[-COMMITTEE:]]
 
 
-def _first(ws: Workspace, versions: list[str]) -> Any | None:
-    return next((found for version in versions if (found := _loaded(ws, version)) is not None), None)
+def _loaded(ws: Workspace, columns: Container[str], versions: Iterable[str]) -> Iterator[Values]:
+    for version in versions:
+        try:
+            found = _answers(ws, version)
+        except ModelUnavailable:
+            continue
+        if all(name in columns for name in found.inputs):
+            yield found
 
 
-def _loaded(ws: Workspace, version: str) -> Any | None:
-    try:
-        return _answers(ws, version)
-    except ModelUnavailable:
-        return None
-
-
-def _answers(ws: Workspace, version: str) -> Answers:
-    return Answers(load_version(ws, version), ws.policy.features.all, ws.policy.label.target)
+def _answers(ws: Workspace, version: str) -> Values:
+    target = ws.policy.label.target
+    kind = Values if target.task == "regression" else Answers
+    return kind(load_version(ws, version), ws.policy.features.all, target)

@@ -28,7 +28,8 @@ class Pool:
     keys: (n,) record keys. features: (n, d) table, read in slices of rows and never as a whole. model: the fitted
     champion with `predict_proba` (regression: `predict`), None before the first one. event_time: (n,) datetime64.
     slices: name -> (n,) members. needed: slice -> further labels that the last verdict asked for. rival: fitted
-    candidate or challenger. committee: fitted models. calibration: of the champion's probabilities.
+    candidate or challenger. committee: fitted models. calibration: of the champion's probabilities. notes: what
+    samplers worked out about these rows, so that it is worked out once.
     """
 
     keys: npt.NDArray[Any]
@@ -40,6 +41,7 @@ class Pool:
     rival: Any | None = None
     committee: tuple[Any, ...] = ()
     calibration: Calibration | None = None
+    notes: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -63,8 +65,6 @@ class Sampler(Strategy):
     """Each row is drawn with its own recorded probability; a draw depends on keys, probabilities and seed alone."""
 
     family: ClassVar[Family] = SAMPLERS
-    #: Values of label.task it serves.
-    tasks: ClassVar[frozenset[str]] = frozenset({"binary", "multiclass", "regression"})
 
     budget: int | None = Field(
         None, ge=1, description="Expected number of labelled rows per retrain; none = every row, probability 1."
@@ -75,6 +75,11 @@ class Sampler(Strategy):
     )
 
     @property
+    def tasks(self) -> frozenset[str]:
+        """Values of label.task it serves."""
+        return frozenset({"binary", "multiclass", "regression"})
+
+    @property
     def reads(self) -> frozenset[Reads]:
         """Fields of the pool, besides keys and features, that it looks at; loading a model costs seconds."""
         return frozenset()
@@ -83,7 +88,7 @@ class Sampler(Strategy):
     def weigh(self, pool: Pool) -> Floats:
         """(n,) non-negative weights; probabilities are proportional to them, capped at 1."""
 
-    def parts(self, pool: Pool, budget: int) -> dict[str, Floats]:
+    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
         """Component -> (n,) inclusion probabilities for `budget` < n labels; together they make sum(pi) = budget."""
         from continual.samplers._designs import inclusion_probabilities
 

@@ -1,0 +1,34 @@
+"""Labels go where the gate said they are missing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from continual.samplers._designs import inclusion_probabilities, united
+from continual.samplers._strata import floors
+from continual.samplers.base import Floats, Pool, Reads, Sampler
+
+
+class SliceDeficit(Sampler):
+    """pi = 1 - (1 - deficit)(1 - uniform): slices for which the last verdict needs m_k more labels expect m_k, all of
+    them scaled down evenly if the budget is smaller; the rest is uniform. Without a verdict that needs labels: uniform.
+    """
+
+    kind: Literal["slice_deficit"] = "slice_deficit"
+    uniform_share: float = Field(0.1, gt=0, le=1, description="At least this share of the budget is uniform.")
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        return frozenset({"slices", "needed"})
+
+    def weigh(self, pool: Pool) -> Floats:
+        return np.ones(len(pool)) + floors(pool.slices, pool.needed, len(pool))
+
+    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
+        deficit = floors(pool.slices, pool.needed, len(pool))
+        deficit *= min(1.0, (1 - self.uniform_share) * budget / max(deficit.sum(), 1e-12))
+        rest = inclusion_probabilities(np.ones(len(pool)), budget - deficit.sum())
+        return united({"deficit": deficit} if deficit.any() else {}, {"uniform": rest}, budget)
