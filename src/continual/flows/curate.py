@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from continual.core.stats.effective import effective_size
 from continual.core.window import Window, utc
-from continual.errors import NotEnoughData, Skipped
+from continual.errors import Skipped
+from continual.flows import training_pool
 from continual.flows.champion import reconcile
-from continual.flows.dataset_pin import pinned
-from continual.flows.measure import labelled
+from continual.flows.choose_window import Contender, best, contenders
+from continual.flows.dataset_pin import Pin, pinned
 from continual.flows.pool import pool_of
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.recipe import recipe_hash
-from continual.policy.windows import RetrainWindows, retrain_windows
+from continual.policy.windows import retrain_windows, training_window
 from continual.samplers.base import Sample
 
 if TYPE_CHECKING:
@@ -40,33 +40,57 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
     settled = reconcile(ws, as_of)
     windows = retrain_windows(ws.policy, as_of)
     pin = pinned(ws, windows, as_of)
-    trainers, excluded = _eligible(ws, pin.window if pin else windows.training)
+    key = f"retrain:{as_of.isoformat()}:{ws.loaded.hash}"
+    entry = ws.ledger.get(key)
+    if entry is None:
+        dataset, reason, record = _pinned(pin) if pin else _chosen(ws, windows.evaluation.start, as_of)
+        record |= {"cause": cause, "dataset": dataset.id, "reconcile": settled}
+        record |= {"excluded": _some_eligible(ws, dataset.spec.window)[1]}
+        entry = ws.ledger.append("retrain", key, as_of, f"{reason}: {cause}", record, ws.loaded.hash, ws.run)
+    trained = ws.datasets.get(entry.evidence["dataset"])
+    trainers, excluded = _some_eligible(ws, trained.spec.window)
+    data = {"dataset": trained.id, "trainers": trainers, "as_of": as_of.isoformat()}
+    return Outcome("; ".join([entry.reason, *excluded]), {**data, "policy": ws.loaded.hash})
+
+
+def _pinned(pin: Pin) -> tuple[DatasetVersion, str, dict[str, Any]]:
+    return *pin.choice, {"pin": pin.key}
+
+
+def _chosen(ws: Workspace, split: datetime, as_of: datetime) -> tuple[DatasetVersion, str, dict[str, Any]]:
+    """The dataset, one line for people, and what the ledger should know of the windows that were looked at."""
+    windows = [training_window(ws.policy, choice, split) for choice in ws.policy.window.choices]
+    if not any(_eligible(ws, window)[0] for window in windows):
+        _some_eligible(ws, windows[0])
+    found = [item for item in contenders(ws, split, as_of) if _eligible(ws, item.window)[0]]
+    used = best(found, ws.policy.primary.higher_is_better)
+    dataset, reason = _choose_rows(ws, used, as_of)
+    if len(found) == 1:
+        return dataset, reason, {}
+    record = {"windows": [item.as_dict() for item in found], "used": used.choice.label}
+    return dataset, f"{reason}; window {used.choice.label} of {len(found)} by forward validation", record
+
+
+def _choose_rows(ws: Workspace, used: Contender, as_of: datetime) -> tuple[DatasetVersion, str]:
+    heads: dict[str, int] = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
+    rows = training_pool.read(ws, used.window, as_of, heads)
+    pool = training_pool.usable(ws.policy.window, rows, used.window)
+    sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
+    dataset, worth = _store(ws, pool, sample, used, as_of, heads)
+    shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {used.window}"
+    shown += "" if worth is None else f", weighted, worth {worth:,.0f}"
+    return dataset, "; ".join([f"dataset {dataset.id[:12]}: {shown}", *rows.left_out])
+
+
+def _some_eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
+    trainers, excluded = _eligible(ws, training)
     if not trainers:
         raise Skipped(
             "At least one trainer's lineage must be free.",
             "; ".join(excluded),
             "change its code or parameters, or release it with `continual quarantine release`.",
         )
-    key = f"retrain:{as_of.isoformat()}:{ws.loaded.hash}"
-    entry = ws.ledger.get(key)
-    if entry is None:
-        dataset, reason = pin.choice if pin else _choose_rows(ws, windows, as_of)
-        record = {"cause": cause, "dataset": dataset.id, "excluded": excluded, "reconcile": settled}
-        record |= {"pin": pin.key} if pin else {}
-        entry = ws.ledger.append("retrain", key, as_of, f"{reason}: {cause}", record, ws.loaded.hash, ws.run)
-    data = {"dataset": entry.evidence["dataset"], "trainers": trainers, "as_of": as_of.isoformat()}
-    return Outcome("; ".join([entry.reason, *excluded]), {**data, "policy": ws.loaded.hash})
-
-
-def _choose_rows(ws: Workspace, windows: RetrainWindows, as_of: datetime) -> tuple[DatasetVersion, str]:
-    heads: dict[str, int] = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
-    pool = ws.log.read_labelled(windows.training, as_of, snapshots=heads)
-    pool = pool[labelled(pool)].sort_values("record_key", ignore_index=True)
-    _check_pool(ws, pool, windows.training)
-    sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
-    dataset = _store(ws, pool, sample, windows, as_of, heads)
-    shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {windows.training}"
-    return dataset, f"dataset {dataset.id[:12]}: {shown}"
+    return trainers, excluded
 
 
 def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
@@ -81,42 +105,24 @@ def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
     return free, out
 
 
-def _check_pool(ws: Workspace, pool: pd.DataFrame, window: Window) -> None:
-    policy = ws.policy.window
-    if len(pool) < policy.min_rows:
-        raise NotEnoughData(
-            f"Training needs at least {policy.min_rows:,} labelled rows (window.min_rows).",
-            f"{len(pool):,} in {window}.",
-            "wait for labels, widen window.length or lower window.min_rows.",
-        )
-    times = np.sort(
-        np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")]
-    )
-    hole = np.diff(np.r_[times, np.datetime64(window.end.replace(tzinfo=None))])
-    widest = int(hole.argmax())
-    if hole[widest] > np.timedelta64(policy.max_hole):
-        raise NotEnoughData(
-            f"The training window must have no gap longer than {policy.max_hole} (window.max_hole).",
-            f"{hole[widest].astype('timedelta64[h]')} after {str(times[widest])[:16]}Z.",
-            "ingest the missing days or replay their quarantined batches, then start the retrain again.",
-        )
-
-
 def _store(
     ws: Workspace,
     pool: pd.DataFrame,
     sample: Sample,
-    windows: RetrainWindows,
+    used: Contender,
     as_of: datetime,
     heads: Mapping[str, int],
-) -> DatasetVersion:
+) -> tuple[DatasetVersion, float | None]:
+    """The dataset, and how many equally weighted rows it is worth; None = all weigh the same."""
     from continual.stores.datasets import DatasetSpec
 
     columns = ["record_key", "event_time", "label", *ws.policy.columns]
     rows = pool.loc[sample.chosen, columns].assign(probability=sample.probability[sample.chosen])
+    weight = training_pool.weights(ws.policy.window, used.choice, rows, used.window.end)
+    rows = rows if weight is None else rows.assign(**{training_pool.WEIGHT: weight})
     spec = DatasetSpec(
         purpose="train",
-        window=windows.training,
+        window=used.window,
         as_of=as_of,
         columns=tuple(rows.columns),
         snapshot_id=_name(heads, "predictions"),
@@ -124,7 +130,7 @@ def _store(
         sampler=ws.policy.sampler.model_dump(mode="json"),
         seed=ws.policy.seed,
     )
-    return ws.datasets.save(spec, rows)
+    return ws.datasets.save(spec, rows), None if weight is None else effective_size(weight)
 
 
 def _name(heads: Mapping[str, int], stream: str) -> str | None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from continual.core.canonical import digest
+from continual.core.stats.effective import effective_size
 from continual.errors import PolicyError, Skipped
 from continual.flows.measure import rows_in
 from continual.flows.workspace import Outcome, Workspace
+from continual.models import weighting
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
 from continual.models.registry import CANDIDATE
@@ -61,7 +63,7 @@ def _make(ws: Workspace, job: _Job) -> str:
     """Fit, log, register; returns the version. What `_record` needs is in its tags: they come with it or not at all."""
     rows = ws.datasets.load(job.dataset.id)
     validation = _forward_validation(ws, job, rows)
-    model = ws.fitted(job.key, lambda: _fit(ws, job, rows))
+    model = ws.fitted(job.key, lambda: fit(ws, job.trainer, rows))
     with ws.registry.reachable("MLflow"):
         ws.registry.close_runs(job.key)
         uri, run_id = ws.kept(job.key, model) or _track(ws, job, rows, model, validation)
@@ -115,13 +117,22 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
         )
 
 
-def _fit(ws: Workspace, job: _Job, rows: pd.DataFrame) -> Any:
-    model = build_pipeline(job.trainer, ws.policy.features, ws.policy.seed)
+def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
+    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, weight.
+
+    Raises
+    ------
+    PolicyError: it cannot be built or fitted, or takes no weights.
+    """
+    model = build_pipeline(trainer, ws.policy.features, ws.policy.seed)
+    weight = rows["weight"].to_numpy(dtype=float) if "weight" in rows.columns else None
     try:
-        return model.fit(rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float))
+        return weighting.fit(model, rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
+    except PolicyError:
+        raise
     except Exception as error:  # any failure of foreign feature code
         raise PolicyError(
-            f"Trainer {job.trainer.name!r} must fit.",
+            f"Trainer {trainer.name!r} must fit.",
             f"{type(error).__name__}: {error}.",
             "correct its steps or params.",
         ) from error
@@ -139,7 +150,10 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
     if past.empty or later.empty or one_class:
         return None
     scores = score(
-        ws.fitted(f"{job.key}-past", lambda: _fit(ws, job, past)), later, ws.policy.features.all, ws.policy.label.target
+        ws.fitted(f"{job.key}-past", lambda: fit(ws, job.trainer, past)),
+        later,
+        ws.policy.features.all,
+        ws.policy.label.target,
     )
     everything = np.ones(len(later), dtype=bool)
     return ws.policy.primary.estimate(rows_in(later, everything, ws.policy.primary.needs), scores).value
@@ -175,6 +189,7 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
             "window_start": window.start.isoformat(),
             "window_end": window.end.isoformat(),
             "rows": len(rows),
+            **({"effective_rows": round(effective_size(rows["weight"].to_numpy()))} if "weight" in rows else {}),
             "sampler": ws.policy.sampler.kind,
             "seed": ws.policy.seed,
             **{f"{s.use.rpartition('.')[2]}.{k}": v for s in job.trainer.steps for k, v in s.params.items()},

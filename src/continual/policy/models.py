@@ -23,6 +23,7 @@ from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
 from continual.policy.labelling import Labelling
+from continual.policy.training_window import WindowPolicy
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
 from continual.triggers.base import TRIGGERS, Trigger
@@ -94,20 +95,6 @@ class Expectations(Section):
     labels: ExpectationSuiteSpec = Field(default_factory=ExpectationSuiteSpec)
 
 
-class WindowPolicy(Section):
-    """Which rows train and which rows judge. Judging rows are always later than training rows."""
-
-    kind: Literal["sliding", "expanding"] = Field("sliding", description="expanding starts at active.start.")
-    length: Duration = Field(timedelta(days=91), gt=_SOME_TIME, description="Length of the training window (sliding).")
-    evaluation: Duration = Field(
-        timedelta(days=28), gt=_SOME_TIME, description="Length of the judging window, just before now."
-    )
-    min_rows: int = Field(1000, ge=1, description="Fewer labelled training rows: skip, with the reason.")
-    max_hole: Duration = Field(
-        timedelta(days=7), description="A longer gap without rows in the training window: skip, with the reason."
-    )
-
-
 class StorePolicy(Section):
     """The evaluation store: what is measured every day, and how long rows are kept."""
 
@@ -160,7 +147,10 @@ class Policy(Section):
     label: Label
     expectations: Expectations = Field(default_factory=Expectations)
     window: WindowPolicy = Field(default_factory=WindowPolicy)
-    sampler: Annotated[Sampler, InFamily(SAMPLERS)]
+    sampler: Annotated[Sampler, InFamily(SAMPLERS)] = Field(
+        default_factory=lambda: cast(Sampler, SAMPLERS.build({"kind": "active"})),
+        description="Which rows are labelled and learnt from; every one has a known chance.",
+    )
     labeler: Annotated[Labeler, InFamily(LABELERS)]
     labelling: Labelling = Field(default_factory=Labelling, description="How labels are asked for.")
     trainers: list[Trainer] = Field(min_length=1)

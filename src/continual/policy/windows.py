@@ -9,6 +9,7 @@ from continual.core.duration import parse as duration
 from continual.core.window import Window, floor_day, utc
 from continual.errors import ContinualError, NotEnoughData
 from continual.policy.models import Policy
+from continual.policy.training_window import TrainingWindow
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,19 @@ def retrain_windows(policy: Policy, as_of: datetime) -> RetrainWindows:
     end = matured_until(policy, as_of)
     split = end - policy.window.evaluation
     start = policy.active.start
-    if policy.window.kind == "sliding":
-        start = max(start, split - policy.window.length)
     if split <= start:
         raise NotEnoughData(
             "There must be history before the judging window.",
             f"as of {as_of:%Y-%m-%d} the judging window starts {split:%Y-%m-%d}, history {start:%Y-%m-%d}.",
             "wait, or shorten window.evaluation.",
         )
-    return RetrainWindows(Window(start, split), Window(split, end))
+    return RetrainWindows(training_window(policy, policy.window, split), Window(split, end))
+
+
+def training_window(policy: Policy, choice: TrainingWindow, end: datetime) -> Window:
+    """The rows of `choice` that end at `end`, which is after `active.start`."""
+    start = policy.active.start
+    return Window(max(start, end - choice.length) if choice.kind == "sliding" else start, end)
 
 
 def report_window(policy: Policy, as_of: datetime, text: str) -> Window:

@@ -1,0 +1,112 @@
+"""The labelled rows a training window offers, or the reason why it offers none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from continual.core.window import Window
+from continual.errors import NotEnoughData
+from continual.flows.logged import labelled_rows
+from continual.flows.measure import labelled
+from continual.flows.workspace import Workspace
+from continual.policy.training_window import TrainingWindow, WindowPolicy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """frame: (n, ...) rows of the window by record key, labelled or not. left_out: sentences on others."""
+
+    frame: pd.DataFrame
+    left_out: tuple[str, ...] = ()
+
+    def within(self, window: Window) -> TrainingRows:
+        """Those of a part of the window."""
+        time = self.frame["event_time"]
+        inside = (time >= window.start) & (time < window.end)
+        return TrainingRows(self.frame[inside].reset_index(drop=True), self.left_out)
+
+
+def read(ws: Workspace, window: Window, as_of: datetime) -> TrainingRows:
+    """What was logged and labelled by `as_of`. Rows that ingest set aside were never logged; those that a quarantined
+    version served are left out if the policy says so."""
+    frame = labelled_rows(ws, window, as_of).sort_values("record_key", ignore_index=True)
+    if not ws.policy.window.leave_out_quarantined_models:
+        return TrainingRows(frame)
+    bad = {found.version for found in ws.versions.versions(state="quarantined")}
+    served = frame["model_version"].isin(bad).to_numpy(dtype=bool)
+    if not served.any():
+        return TrainingRows(frame)
+    versions = ", ".join(sorted(set(frame.loc[served, "model_version"])))
+    said = f"{int(served.sum()):,} rows left out: quarantined version {versions} served them"
+    return TrainingRows(frame[~served].reset_index(drop=True), (said,))
+
+
+def usable(policy: WindowPolicy, rows: TrainingRows, window: Window) -> pd.DataFrame:
+    """The labelled ones.
+
+    Raises
+    ------
+    NotEnoughData: too few, too small a share with a label, or a hole in the window (s7).
+    """
+    known = labelled(rows.frame)
+    pool = rows.frame[known].reset_index(drop=True)
+    _check_number(policy, pool, window, rows.left_out)
+    _check_coverage(policy, float(known.mean()), window)
+    _check_holes(policy, pool, window)
+    return pool
+
+
+def weights(policy: WindowPolicy, choice: TrainingWindow, rows: pd.DataFrame, end: datetime) -> Floats | None:
+    """(n,) of training rows with mean 1: 2^(-age / half_life), age before `end`; times 1 / probability if the policy
+    says so. None = all the same. rows: event_time and probability."""
+    weight = np.ones(len(rows))
+    if choice.half_life is not None:
+        age = np.datetime64(end.replace(tzinfo=None)) - rows["event_time"].to_numpy("datetime64[us]")
+        weight = np.exp2(-age.astype("timedelta64[us]").astype(float) / (1e6 * choice.half_life.total_seconds()))
+    if policy.weigh_by_probability:
+        weight = weight / rows["probability"].to_numpy(dtype=float)
+    if not len(rows) or np.ptp(weight) == 0:
+        return None
+    return np.asarray(weight / weight.mean())
+
+
+def _check_number(policy: WindowPolicy, pool: pd.DataFrame, window: Window, left_out: tuple[str, ...]) -> None:
+    if len(pool) < policy.min_rows:
+        raise NotEnoughData(
+            f"Training needs at least {policy.min_rows:,} labelled rows (window.min_rows).",
+            "; ".join([f"{len(pool):,} in {window}", *left_out]) + ".",
+            "wait for labels, widen window.length or lower window.min_rows.",
+        )
+
+
+def _check_coverage(policy: WindowPolicy, coverage: float, window: Window) -> None:
+    if coverage < policy.min_coverage:
+        raise NotEnoughData(
+            f"Of the training window's rows {policy.min_coverage:.0%} must have a label (window.min_coverage).",
+            f"{coverage:.1%} in {window}.",
+            "wait for labels, look for what holds them up (`continual labels`), or lower window.min_coverage.",
+        )
+
+
+def _check_holes(policy: WindowPolicy, pool: pd.DataFrame, window: Window) -> None:
+    times = np.sort(
+        np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")]
+    )
+    hole = np.diff(np.r_[times, np.datetime64(window.end.replace(tzinfo=None))])
+    widest = int(hole.argmax())
+    if hole[widest] > np.timedelta64(policy.max_hole):
+        raise NotEnoughData(
+            f"The training window must have no gap longer than {policy.max_hole} (window.max_hole).",
+            f"{hole[widest].astype('timedelta64[h]')} after {str(times[widest])[:16]}Z.",
+            "ingest the missing days or replay their quarantined batches, then start the retrain again.",
+        )
