@@ -149,12 +149,8 @@ def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float |
     one_class = ws.policy.label.target.task != "regression" and past["label"].nunique() < 2
     if past.empty or later.empty or one_class:
         return None
-    scores = score(
-        ws.fitted(f"{job.key}-past", lambda: fit(ws, job.trainer, past)),
-        later,
-        ws.policy.features.all,
-        ws.policy.label.target,
-    )
+    model = ws.fitted(f"{job.key}-past", lambda: fit(ws, job.trainer, past))
+    scores = score(model, later, ws.policy.features.all, ws.policy.label.target)
     everything = np.ones(len(later), dtype=bool)
     return ws.policy.primary.estimate(rows_in(later, everything, ws.policy.primary.needs), scores).value
 
