@@ -37,7 +37,10 @@ def test_decayed_weights_reach_the_dataset_the_fit_and_mlflow(stages: Stages) ->
     world.edit(WINDOW, WINDOW + ", half_life: 1d")
     made = curate.curate(world.ws(), day(24), "test")
     rows = world.ws().datasets.load(made.data["dataset"])
-    assert rows["weight"].mean() == pytest.approx(1) and rows["weight"].max() / rows["weight"].min() > 100
+    assert (
+        rows["sample_weight"].mean() == pytest.approx(1)
+        and rows["sample_weight"].max() / rows["sample_weight"].min() > 100
+    )
     assert "weighted, worth" in made.reason
     version = train.train(world.ws(), made.data["dataset"], "boosting").data["version"]
     run = world.registry.client.get_run(world.registry.version(version).run_id)

@@ -104,7 +104,7 @@ def _validated(trial: _Trial, item: Contender) -> Contender:
     if policy.label.target.task != "regression" and past["label"].nunique() < 2:
         return _undefined(item, "one class only")
     weight = training_pool.weights(policy.window, item.choice, past, trial.earlier)
-    past = past if weight is None else past.assign(weight=weight)
+    past = past if weight is None else past.assign(**{training_pool.WEIGHT: weight})
     key = digest(["window", item.choice.label, window.as_dict(), trial.as_of.isoformat(), ws.loaded.hash])[:32]
     model = ws.fitted(key, lambda: fit(ws, policy.trainers[0], past))
     scores = score(model, trial.later, policy.features.all, policy.label.target)

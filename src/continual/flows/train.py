@@ -13,6 +13,7 @@ from continual.core.canonical import digest
 from continual.core.stats.effective import effective_size
 from continual.errors import PolicyError, Skipped
 from continual.flows.measure import rows_in
+from continual.flows.training_pool import WEIGHT
 from continual.flows.workspace import Outcome, Workspace
 from continual.models import weighting
 from continual.models.artifact import log_model, score
@@ -118,14 +119,14 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
 
 
 def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
-    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, weight.
+    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT.
 
     Raises
     ------
     PolicyError: it cannot be built or fitted, or takes no weights.
     """
     model = build_pipeline(trainer, ws.policy.features, ws.policy.seed)
-    weight = rows["weight"].to_numpy(dtype=float) if "weight" in rows.columns else None
+    weight = rows[WEIGHT].to_numpy(dtype=float) if WEIGHT in rows.columns else None
     try:
         return weighting.fit(model, rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
     except PolicyError:
@@ -185,7 +186,7 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
             "window_start": window.start.isoformat(),
             "window_end": window.end.isoformat(),
             "rows": len(rows),
-            **({"effective_rows": round(effective_size(rows["weight"].to_numpy()))} if "weight" in rows else {}),
+            **({"effective_rows": round(effective_size(rows[WEIGHT].to_numpy()))} if WEIGHT in rows else {}),
             "sampler": ws.policy.sampler.kind,
             "seed": ws.policy.seed,
             **{f"{s.use.rpartition('.')[2]}.{k}": v for s in job.trainer.steps for k, v in s.params.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ import numpy.typing as npt
 
 from continual.core.window import Window
 from continual.errors import NotEnoughData
-from continual.flows.logged import labelled_rows
 from continual.flows.measure import labelled
 from continual.flows.workspace import Workspace
 from continual.policy.training_window import TrainingWindow, WindowPolicy
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+#: Column of a dataset with what its rows weigh in training; absent = all the same.
+WEIGHT = "sample_weight"
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class TrainingRows:
         return TrainingRows(self.frame[inside].reset_index(drop=True), self.left_out)
 
 
-def read(ws: Workspace, window: Window, as_of: datetime) -> TrainingRows:
+def read(ws: Workspace, window: Window, as_of: datetime, snapshots: Mapping[str, int] | None = None) -> TrainingRows:
     """What was logged and labelled by `as_of`. Rows that ingest set aside were never logged; those that a quarantined
     version served are left out if the policy says so."""
-    frame = labelled_rows(ws, window, as_of).sort_values("record_key", ignore_index=True)
+    frame = ws.log.read_labelled(window, as_of, snapshots=snapshots).sort_values("record_key", ignore_index=True)
     if not ws.policy.window.leave_out_quarantined_models:
         return TrainingRows(frame)
     bad = {found.version for found in ws.versions.versions(state="quarantined")}

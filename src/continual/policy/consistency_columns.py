@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Columns every row of the log has, or gets when it is read.
 RESERVED = frozenset(
     {"record_key", "event_time", "known_at", "model_version", "prediction", "batch_id", "row_hash"}
-    | {"label", "label_known_at", "probability", "weight"}
+    | {"label", "label_known_at", "probability", "sample_weight"}
 )
 #: Path of the field and the sentence that says what is wrong with it.
 Problem = tuple[tuple[str | int, ...], str]

@@ -15,7 +15,7 @@ from continual.samplers.base import Floats, Pool, Reads, Sampler
 from continual.samplers.uncertainty import Uncertainty
 
 
-class Active(Sampler):
+class ActiveSampler(Sampler):
     """pi = 1 - (1 - floor)(1 - disagreement)(1 - uncertainty).
 
     floor: every slice expects `slice_floor` labels, or as many as the last verdict needs, at most half the budget.
