@@ -38,7 +38,7 @@ def test_the_commands_are_all_there():
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
         "data erase", "data expire", "data list", "data withdraw", "data restore", "data withdrawals", "exporter",
         "dataset list", "dataset show", "dataset diff", "dataset export", "dataset rollback",
-        "expectations suggest", "replay", "policy preview", "policy tune", "backup", "restore",
+        "expectations suggest", "replay", "policy preview", "policy tune", "backup", "restore", "serve",
         "labelling status", "labelling ask", "labelling queue", "labelling export", "labelling import",
         "labelling answer",
         "labelling collect", "labelling agreement", "labelling review", "labelling annotators add",
@@ -55,7 +55,7 @@ def test_help_says_what_it_does_with_an_example_of_itself(path):
 
 
 #: A JSON document already; a server, which answers to scrapes in the format of those who scrape.
-NO_JSON = {("schema",), ("exporter",), ("labelling", "serve")}
+NO_JSON = {("schema",), ("exporter",), ("labelling", "serve"), ("serve",)}
 
 
 @pytest.mark.parametrize("path", [p for p in COMMANDS if p not in NO_JSON], ids=" ".join)

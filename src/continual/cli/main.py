@@ -26,6 +26,7 @@ from continual.cli import (
     runs,
     schema,
     score,
+    serve,
     slices,
     status,
     up,
@@ -68,8 +69,27 @@ app = typer.Typer(
     help="The control loop around models in production: retrain, judge, promote, watch, roll back.",
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
-for _module in (
-    check, up, status, metrics, slices, labels, labelling, runs, score, ledger, replay, policy, quarantine,
-    data, dataset, expectations, exporter, database, backup, schema,
-):  # fmt: skip
+for _module in (  # in the order of `continual --help`
+    check,
+    up,
+    status,
+    metrics,
+    slices,
+    labels,
+    labelling,
+    runs,
+    score,
+    ledger,
+    replay,
+    policy,
+    quarantine,
+    data,
+    dataset,
+    expectations,
+    exporter,
+    serve,
+    database,
+    backup,
+    schema,
+):
     _module.register(app)

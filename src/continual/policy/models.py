@@ -129,6 +129,16 @@ class Promotion(Section):
     cooldown: Duration = Field(timedelta(days=7), description="No automatic retrain this long after a rollback.")
 
 
+class ServingPolicy(Section):
+    """The server that answers, if there is one: a promotion or rollback has happened when it says so."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] | None = Field(
+        None,
+        description="Where `continual serve` answers, such as http://127.0.0.1:8088; empty: nobody is asked.",
+    )
+    wait: Duration = Field(timedelta(seconds=60), description="The server must answer with the new version by then.")
+
+
 class Policy(Section):
     """One application: one model in production, one file `configs/<application>.yaml`."""
 
@@ -173,6 +183,7 @@ class Policy(Section):
     trigger: Annotated[Trigger, InFamily(TRIGGERS)]
     prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)
+    serving: ServingPolicy = Field(default_factory=ServingPolicy)
     store: StorePolicy = Field(default_factory=StorePolicy)
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")
 

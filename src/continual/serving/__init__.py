@@ -1,0 +1,1 @@
+"""Serving: the champion behind HTTP, what it answered in the log, whatever is killed in between."""
