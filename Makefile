@@ -91,6 +91,11 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@$(COMPILE) pyproject.toml --extra demo --extra production -c requirements/runtime.lock -o requirements/production.lock
 	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
 
+.PHONY: label-studio
+label-studio: $(BIN)/uv ## Install Label Studio into var/label-studio, an environment of its own
+	@$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) var/label-studio
+	@VIRTUAL_ENV=$(CURDIR)/var/label-studio $(BIN)/uv pip install --quiet label-studio==1.23.2
+
 .PHONY: clean
 clean: ## Remove the environment and all embedded state
 	rm -rf $(VENV) var

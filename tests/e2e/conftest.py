@@ -24,6 +24,7 @@ MODES = {
     "left": "auto",
     "rivals": "auto",
     "stored": "auto",
+    "asked": "auto",
 }
 
 

@@ -28,7 +28,7 @@ class StudioServer:
     """One user, one personal access token; stop it."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, free_port()
         environment = {**os.environ, **QUIET, "HOME": str(folder)}
         command = [str(PROGRAM), "start", "--no-browser", "--data-dir", str(folder / "data")]

@@ -161,3 +161,14 @@ def test_no_policies_no_dags_no_error(place, repository):
     folder, _ = place
     found = _parse(folder, repository)
     assert (found["dags"], found["problem"]) == ({}, None)
+
+
+def test_an_application_whose_labels_people_give_asks_and_waits_for_them(place, repository):
+    folder, write = place
+    write(
+        "asked", ("kind: stream                  # planes land by themselves", "kind: page\nlabelling:\n  budget: 500")
+    )
+    found = _parse(folder, repository)
+    assert found["problem"] is None and found["heavy"] == []
+    assert found["dags"]["asked.label"] == ["ask", "collect", "offer", "wait"]
+    assert {"ask", "offer", "wait", "collect", "curate"} < set(found["dags"]["asked.retrain"])

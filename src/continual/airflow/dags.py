@@ -58,6 +58,7 @@ class Assets:
     def __init__(self, application: str) -> None:
         self.log = Asset(name=f"{application}.log", uri=f"continual://{application}/log")
         self.retrain_due = Asset(name=f"{application}.retrain_due", uri=f"continual://{application}/retrain_due")
+        self.labels_due = Asset(name=f"{application}.labels_due", uri=f"continual://{application}/labels_due")
         self.alarm = Asset(name=f"{application}.alarm", uri=f"continual://{application}/alarm")
 
 
@@ -65,6 +66,7 @@ def application_dags(policy: Policy) -> list[DAG]:
     """The DAGs of one application."""
     assets = Assets(policy.application)
     loop = [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
+    loop += [_label(policy, assets)] if policy.labeler.asks else []
     return [*loop, _store(policy), _data(policy), _replay(policy)]
 
 
@@ -115,15 +117,17 @@ def _retrain(policy: Policy, assets: Assets) -> DAG:
     doc = "Curates a dataset, trains candidates, judges the best against the champion on every slice, promotes or not."
     form = {"as_of": AS_OF, "reason": REASON}
     with _dag(policy, "retrain", [assets.retrain_due], doc, form) as dag:
-        curate = _task(policy, "curate")
+        collect = _labels(policy, {"optional": True}) if policy.labeler.asks else None
+        curate = _task(policy, "curate", {"collected": collect.output, **_pinned(collect)} if collect else None)
         train = _train(policy, curate)
         evaluate = _task(
             policy,
             "evaluate",
-            {"trained": train.output, **_pinned(curate)},
+            {"trained": train.output, "curated": curate.output, **_pinned(curate)},
             trigger_rule=SOME,  # a quarantined trainer skips, a failing one fails the run
         )
-        judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)})
+        due = assets.labels_due if policy.labeler.asks else None
+        judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)}, emits=due)
         promote = _task(
             policy,
             "promote",
@@ -133,6 +137,28 @@ def _retrain(policy: Policy, assets: Assets) -> DAG:
         _task(policy, "verify", _pinned(promote))
         if policy.promotion.mode == "approve":
             judge >> _approval(policy, judge) >> promote
+    return dag
+
+
+def _labels(policy: Policy, inputs: dict[str, Any] | None = None, emits: Asset | None = None) -> FlowOperator:
+    """Ask, put before annotators, wait without holding a worker, collect; returns the last."""
+    from continual.airflow.labels import WaitForLabels
+
+    ask = _task(policy, "ask", inputs)
+    asked = {"asked": ask.output, **_pinned(ask)}
+    offer = _task(policy, "offer", asked)
+    wait = WaitForLabels(task_id="wait", application=policy.application, inputs=asked)
+    collect = _task(policy, "collect", {"waited": wait.output, **asked}, emits=emits)
+    offer >> wait
+    return collect
+
+
+def _label(policy: Policy, assets: Assets) -> DAG:
+    from continual.airflow.labels import FORM
+
+    doc = "Asks people for labels, where the pending verdict needs them most, and retrains when they are in."
+    with _dag(policy, "label", [assets.labels_due], doc, {**FORM, "as_of": AS_OF}) as dag:
+        _labels(policy, emits=assets.retrain_due)
     return dag
 
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from continual.airflow.moment import Moment
+from continual.core.verdict import Answer
 from continual.core.window import Window, utc
+from continual.errors import Skipped
 from continual.flows.workspace import Outcome, Workspace
 
 
@@ -96,11 +98,46 @@ def decide(call: Call) -> Outcome:
     return Outcome(outcome.reason, {**outcome.data, "event": event if outcome.data["retrain"] else None})
 
 
+def ask(call: Call) -> Outcome:
+    from continual.flows.ask import Order
+    from continual.flows.ask import ask as flow
+
+    extra, form = call.moment.extra, call.params
+    cause = str(extra.get("cause") or form.get("reason") or "asked for by hand")
+    try:
+        if extra.get("labels"):
+            raise Skipped("Labels are asked for once.", f"those of {extra['labels']} are in.", "nothing.")
+        # the verdict that needs them is known a moment before
+        as_of = call.moment.as_of + timedelta(seconds=1 if extra.get("verdict") else 0)
+        return flow(call.ws, as_of, Order(form.get("labels"), form.get("slice"), cause))
+    except Skipped as reason:
+        if not call.inputs.get("optional"):
+            raise
+        return Outcome(f"nothing asked: {reason.got}", {"asked": None})
+
+
+def offer(call: Call) -> Outcome:
+    from continual.flows.label_wait import offer as flow
+
+    return flow(call.ws)
+
+
+def collect(call: Call) -> Outcome:
+    from continual.flows.label_intake import collect as flow
+
+    outcome, asked = flow(call.ws, call.moment.as_of), call.inputs["asked"].get("asked")
+    entry = call.ws.ledger.get(asked) if asked else None
+    verdict = entry.evidence["need"]["verdict"] if entry else None
+    event = {"as_of": outcome.data["as_of"], "labels": asked, "cause": f"labels for {verdict} are in"}
+    return Outcome(outcome.reason, {**outcome.data, "event": event if verdict and outcome.data["written"] else None})
+
+
 def curate(call: Call) -> Outcome:
     from continual.flows.curate import curate as flow
 
+    known = (call.inputs.get("collected") or {}).get("as_of")
     cause = call.moment.extra.get("cause") or call.params.get("reason") or "asked for by hand"
-    return flow(call.ws, call.moment.as_of, str(cause))
+    return flow(call.ws, utc(known) if known else call.moment.as_of, str(cause))
 
 
 def train(call: Call) -> Outcome:
@@ -114,13 +151,19 @@ def evaluate(call: Call) -> Outcome:
     from continual.flows.evaluate import evaluate as flow
 
     done = [Trained(t["version"], t["trainer"], t["validation"]) for t in call.inputs["trained"] if t]
-    return flow(call.ws, done, call.moment.as_of)
+    return flow(call.ws, done, utc(call.inputs["curated"]["as_of"]))
 
 
 def judge(call: Call) -> Outcome:
     from continual.flows.judge import judge as flow
 
-    return flow(call.ws, call.inputs["evaluated"]["evaluation"])
+    outcome = flow(call.ws, call.inputs["evaluated"]["evaluation"])
+    if outcome.data["answer"] != Answer.NEED_LABELS:
+        return outcome
+    verdict = call.ws.ledger.get(outcome.data["verdict"])
+    as_of = verdict.as_of if verdict else call.moment.as_of
+    event = {"as_of": as_of.isoformat(), "verdict": outcome.data["verdict"], "cause": outcome.reason[:500]}
+    return Outcome(outcome.reason, {**outcome.data, "event": event})
 
 
 def promote(call: Call) -> Outcome:
@@ -169,6 +212,6 @@ TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
-        survey, build, resettle, tidy, data, replay,
+        ask, offer, collect, survey, build, resettle, tidy, data, replay,
     )
 }  # fmt: skip
