@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+#: Keys hashed at a time.
+KEYS = 200_000
 
 
 def inclusion_probabilities(weights: Floats, budget: float) -> Floats:
@@ -84,9 +86,12 @@ def keyed_uniform(keys: npt.NDArray[Any], seed: int) -> Floats:
     """
     import pandas as pd
 
-    salt = f"{seed:016x}"
-    hashed = pd.util.hash_array(np.asarray(keys, dtype=object), hash_key=salt)
-    return (hashed >> np.uint64(11)).astype(float) / float(1 << 53)
+    salt, out = f"{seed:016x}", np.empty(len(keys))
+    for start in range(0, len(keys), KEYS):  # as Python objects all keys of a large pool would fill the memory
+        part = np.asarray(keys[start : start + KEYS], dtype=object)
+        hashed = pd.util.hash_array(part, hash_key=salt, categorize=False)
+        out[start : start + KEYS] = (hashed >> np.uint64(11)).astype(float) / float(1 << 53)
+    return out
 
 
 def systematic(
