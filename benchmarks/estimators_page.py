@@ -99,8 +99,8 @@ def page(sample: Sample, runs: int, seed: int) -> str:
         "first; ± is the 95% simulation error. AUC, F1 (threshold .3), log-loss: pseudo-labels "
         "plugged in "
         f"(`estimators/_plugged.py`), in the worlds {'; '.join(METRIC_WORLDS)}. Comparison: {PAIRED_ROWS:,} rows, true "
-        f"gain {100 * GAIN:g} point. The choice of labels, too, uses the recalibrated f, which the sampler "
-        "`uncertainty` does not do yet. Met is judged by the measured value itself, not by its error.\n",
+        f"gain {100 * GAIN:g} point. The choice of labels, too, uses the recalibrated f, as the samplers "
+        "do. Met is judged by the measured value itself, not by its error.\n",
         "| goal | measured (worst .. best where several) | met |\n|---|---|---|",
         *table(sample),
         END,

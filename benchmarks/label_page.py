@@ -78,7 +78,18 @@ def page(options: argparse.Namespace) -> str:
         "| estimate off | seeds |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    return "\n".join([*lines, *(_line(row) for row in rows), "", "![](label_efficiency.png)", ""])
+    tail = [
+        "",
+        "![](label_efficiency.png)",
+        "",
+        "Both goals are judged by the mean over seeds. Where the interval is wider than the goal, the seeds do not "
+        "show that it holds. Fewer labels than all can be better where old rows mislead. The default sampler spends "
+        "labels on slices and on rows where two models differ; the price is the accuracy of the whole: where "
+        "`estimate off` is larger than for uniform, use `uncertainty` or `uniform` if one number for all rows is what "
+        "the labels are for.",
+        "",
+    ]
+    return "\n".join([*lines, *(_line(row) for row in rows), *tail])
 
 
 def _line(row: dict[str, Any]) -> str:

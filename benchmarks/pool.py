@@ -161,8 +161,8 @@ def main() -> None:
             done = subprocess.run([*own, "--one", case, model], check=True, capture_output=True, text=True)
             found.append(json.loads(done.stdout.splitlines()[-1]))
             print(page(found, options.rows).splitlines()[-1], flush=True)
-    if options.write:
-        RESULTS.write_text(page(found, options.rows))
+            if options.write:
+                RESULTS.write_text(page(found, options.rows))
 
 
 if __name__ == "__main__":
