@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from continual.airflow.links import ModelVersionLink
+from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink
 from continual.core.verdict import Answer
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class PromotionApproval(ApprovalOperator):  # type: ignore[misc]
     """Asks only about verdicts that say promote, and once: cleared, it remembers the answer."""
 
     template_fields = (*ApprovalOperator.template_fields, "judged", "policy_hash")
-    operator_extra_links = (ModelVersionLink(),)
+    operator_extra_links = (ModelVersionLink(), VerdictLink(), SlicesLink())
 
     def __init__(self, *, application: str, judged: Any, policy_hash: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""From a task to the MLflow page of the version it was about; computed on the worker, shown by the UI."""
+"""From a task to what it was about: the version in MLflow, the verdict, the slices. Computed on the worker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
+
+from continual.ui.addresses import Addresses
 
 if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
@@ -19,6 +21,38 @@ class ModelVersionLink(BaseOperatorLink):  # type: ignore[misc]
         return "MLflow"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        application = ti_key.dag_id.rpartition(".")[0]
+        application = _application(ti_key)
         base = f"{os.environ.get('MLFLOW_TRACKING_URI', '').rstrip('/')}/#/models/{application}"
         return f"{base}/versions/{operator.version}" if getattr(operator, "version", None) else base
+
+
+class VerdictLink(BaseOperatorLink):  # type: ignore[misc]
+    """The Verdict tab of the task's run."""
+
+    @property
+    def name(self) -> str:
+        return "Verdict"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        return _airflow().verdict_tab(ti_key.dag_id, ti_key.run_id)
+
+
+class SlicesLink(BaseOperatorLink):  # type: ignore[misc]
+    """The Slices tab of the task's application."""
+
+    @property
+    def name(self) -> str:
+        return "Slices"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        return _airflow().slices_tab(_application(ti_key))
+
+
+def _application(ti_key: TaskInstanceKey) -> str:
+    return str(ti_key.dag_id.rpartition(".")[0])
+
+
+def _airflow() -> Addresses:
+    from airflow.configuration import conf
+
+    return Addresses(str(conf.get("api", "base_url", fallback="") or "").rstrip("/"), "")

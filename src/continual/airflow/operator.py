@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from continual.airflow.links import ModelVersionLink
+from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink
 from continual.airflow.moment import Moment, caught_up, moment_of
 from continual.errors import (
     BatchError,
@@ -38,7 +38,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     """
 
     template_fields: Sequence[str] = ("inputs",)
-    operator_extra_links = (ModelVersionLink(),)
+    operator_extra_links = (ModelVersionLink(), VerdictLink(), SlicesLink())
     ui_color = "#e8f0fe"
 
     def __init__(

@@ -221,6 +221,18 @@ class Verdict:
         ]
         return tuple(sorted(found, key=lambda d: (not d.blocking, -d.labels_needed)))
 
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Verdict:
+        """Also of a verdict that an earlier release wrote, without the fields that came later."""
+        found = [SliceFinding(**{**f, "slice_class": SliceClass(f["slice_class"])}) for f in value["findings"]]
+        parts = {
+            "answer": Answer(value["answer"]),
+            "blocking": tuple(value["blocking"]),
+            "findings": tuple(found),
+            "spending": Spending(**value["spending"]) if value.get("spending") else None,
+        }
+        return cls(**{**value, **parts})
+
     def as_dict(self) -> dict[str, Any]:
         """Fields that came later are left out where they say nothing, so that old verdicts keep their bytes."""
         out = asdict(self)

@@ -15,7 +15,6 @@ def newest(ws: Workspace) -> datetime:
     """The newest instant at which a batch was taken in or a decision was made; the end of `active` and the wall clock
     do not matter, so that history that is played back is asked as it was known. Before anything came: `active.start`.
     """
-    ingested = [batch.as_of for batch in ws.batches.batches()]
-    decided = ws.ledger.last(*LOOP)
-    known = [*ingested, *([decided.as_of] if decided else []), ws.policy.active.start]
+    ingested, decided = ws.batches.newest(), ws.ledger.last(*LOOP)
+    known = [*([ingested] if ingested else []), *([decided.as_of] if decided else []), ws.policy.active.start]
     return max(known).astimezone(UTC)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from continual.core.verdict import OVERALL, BehaviourEvidence, GateEvidence, SliceClass, SliceFinding, Verdict
+from continual.core.verdict import BehaviourEvidence, GateEvidence, SliceFinding, Verdict
+from continual.flows.stakes import stakes
 
 #: Most readers want the decisive slices; the table of all is in the store.
 ROWS = 40
@@ -47,33 +48,20 @@ def _budget(verdict: Verdict) -> Iterator[str]:
 
 def _stakeholders(verdict: Verdict, owners: Mapping[str, str]) -> Iterator[str]:
     """Of every owner and metric: the gain overall, and the slices whose 95% interval lies on one side of 0."""
-    compared = [f for f in verdict.findings if f.p_harm is not None]
-    named = [(owners[m], m) for m in dict.fromkeys(f.metric for f in compared) if m in owners]
-    if not named:
+    found = stakes(verdict, owners)
+    if not found:
         return
     yield "### Who gains, who pays"
     yield ""
     yield "| owner | metric | overall | gain | pay | cannot say |"
     yield "|---|---|---:|---|---|---:|"
-    for owner, metric in sorted(named):
-        yield _stakeholder(owner, metric, [f for f in compared if f.metric == metric])
+    for one in found:
+        numbers = f"{_signed(one.overall)} | {_names(one.gain)} | {_names(one.pay)} | {one.unsure:,} slices |"
+        yield f"| {_cell(one.owner)} | {one.metric} | {numbers}"
     yield ""
 
 
-def _stakeholder(owner: str, metric: str, findings: list[SliceFinding]) -> str:
-    overall = next((f.gain for f in findings if f.slice == OVERALL), None)
-    slices = [f for f in findings if f.slice != OVERALL]
-    gain = sorted((f for f in slices if f.low is not None and f.low > 0), key=lambda f: -(f.gain or 0.0))
-    pay = sorted((f for f in slices if _pays(f)), key=lambda f: f.gain or 0.0)
-    unsure = len(slices) - len(gain) - len(pay)
-    return f"| {_cell(owner)} | {metric} | {_signed(overall)} | {_names(gain)} | {_names(pay)} | {unsure:,} slices |"
-
-
-def _pays(found: SliceFinding) -> bool:
-    return found.slice_class is SliceClass.HARM or (found.high is not None and found.high < 0)
-
-
-def _names(findings: list[SliceFinding]) -> str:
+def _names(findings: Sequence[SliceFinding]) -> str:
     if not findings:
         return "none"
     more = f" and {len(findings) - NAMED:,} more" if len(findings) > NAMED else ""

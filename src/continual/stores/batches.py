@@ -88,6 +88,18 @@ class BatchRegistry:
         """Batches, oldest as_of first; equal: id, stream, name, content_hash or state."""
         return self._batches(**equal)
 
+    def newest(self) -> datetime | None:
+        """The newest as_of of any batch; None before the first."""
+        from sqlalchemy import func
+
+        from continual.stores.tables import batch as table
+
+        newest = func.max(table.c.as_of, type_=table.c.as_of.type)
+        query = table.select().with_only_columns(newest).where(table.c.app == self.app)
+        with self.db.read() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+            return found
+
     def _batches(self, **equal: str) -> list[Batch]:
         from continual.stores.tables import batch as table
 

@@ -59,6 +59,17 @@ class DefinitionStore:
         with self.db.read() as connection:
             return [SliceDefinition(**row) for row in connection.execute(query).mappings()]
 
+    def latest(self, name: str) -> SliceDefinition | None:
+        """The newest definition of a slice, or None."""
+        from continual.stores.tables import slice_ as table
+
+        names = ("name", "predicate", "tier", "parent")
+        query = table.select().with_only_columns(*(table.c[one] for one in names))
+        query = query.where(table.c.app == self.app, table.c.name == name).order_by(table.c.first_seen.desc()).limit(1)
+        with self.db.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return SliceDefinition(**row) if row else None
+
     def record_metrics(self, metrics: Sequence[MetricContract], policy_hash: str) -> None:
         from continual.stores.rows import upsert
         from continual.stores.tables import metric

@@ -93,19 +93,29 @@ class Ledger:
         ------
         LedgerError: names the first sequence number that is missing, altered or out of the chain.
         """
-        expected, prev_hash = 1, GENESIS
+        return self.verify_from(0, GENESIS)[0]
+
+    def verify_from(self, seq: int, prev_hash: str, limit: int | None = None) -> tuple[int, str]:
+        """Recompute the chain after entry `seq`, whose hash was `prev_hash`; returns the same of the last entry that
+        holds. limit: entries at most.
+
+        Raises
+        ------
+        LedgerError: as `verify`.
+        """
+        table = _table()
+        query = self._select().where(table.c.seq > seq).order_by(table.c.seq).limit(limit)
         with self.db.read() as connection:
-            rows = connection.execution_options(yield_per=1000).execute(self._select().order_by(_table().c.seq))
-            for row in rows.mappings():
+            for row in connection.execution_options(yield_per=1000).execute(query).mappings():
                 entry = Entry(**row)
-                if entry.seq != expected:
-                    raise self._broken(expected, f"entry {expected} is missing")
+                if entry.seq != seq + 1:
+                    raise self._broken(seq + 1, f"entry {seq + 1} is missing")
                 if entry.prev_hash != prev_hash:
-                    raise self._broken(expected, f"entry {expected} does not follow entry {expected - 1}")
+                    raise self._broken(entry.seq, f"entry {entry.seq} does not follow entry {seq}")
                 if entry.hash != entry.computed_hash():
-                    raise self._broken(expected, f"the content of entry {expected} ({entry.kind}) was changed")
-                expected, prev_hash = expected + 1, entry.hash
-        return expected - 1
+                    raise self._broken(entry.seq, f"the content of entry {entry.seq} ({entry.kind}) was changed")
+                seq, prev_hash = entry.seq, entry.hash
+        return seq, prev_hash
 
     def _select(self) -> Select[Any]:
         table = _table()

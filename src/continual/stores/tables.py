@@ -170,6 +170,7 @@ decision = Table(
     c("hash", String(64), "SHA-256 over all other columns in canonical JSON."),
     UniqueConstraint("app", "key"),
     Index("ix_decision_app_kind_seq", "app", "kind", "seq"),
+    Index("ix_decision_app_run", "app", "run", postgresql_ops={"run": "text_pattern_ops"}),
     comment="The Ledger: append-only, hash-chained record of every decision.",
 )
 
