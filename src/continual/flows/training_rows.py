@@ -24,5 +24,11 @@ def training_rows(ws: Workspace, *versions: str | None) -> list[pd.DataFrame]:
 
 def unseen(frame: pd.DataFrame, trained: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Rows of `frame` that are in none of the datasets, numbered anew."""
-    seen = {key for rows in trained for key in rows["record_key"]}
-    return frame[~frame["record_key"].isin(seen)].reset_index(drop=True)
+    import pandas as pd
+
+    from continual.stores.log_read import is_in
+
+    if not trained:
+        return frame.reset_index(drop=True)
+    seen = pd.concat([rows["record_key"] for rows in trained], ignore_index=True)
+    return frame[~is_in(frame["record_key"], seen)].reset_index(drop=True)
