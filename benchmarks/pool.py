@@ -122,7 +122,7 @@ def page(found: list[dict[str, Any]], rows: int) -> str:
     lines = [
         "# Choosing labels from a large pool",
         "",
-        f"`python benchmarks/pool.py --data <folder> --rows {rows} --write` wrote this page: {rows:,} rows x "
+        f"`python benchmarks/pool.py --data <folder> --rows {rows} {_asked(found)} --write`: {rows:,} rows x "
         f"{FEATURES} features in Parquet, {LABELS:,} labels, pieces of {CHUNK:,} rows, one thread. `alone` = reading "
         f"and predict_proba. Goal: ratio <= {GOAL}. Memory: growth of the process at its peak; all features are "
         f"{rows * FEATURES * 4 / 2**20:,.0f} MB as numbers of 4 bytes.",
@@ -136,6 +136,11 @@ def page(found: list[dict[str, Any]], rows: int) -> str:
         for f in found
     ]
     return "\n".join(lines) + "\n"
+
+
+def _asked(found: list[dict[str, Any]]) -> str:
+    models, cases = ([*dict.fromkeys(f[key] for f in found)] for key in ("model", "case"))
+    return f"--models {' '.join(models)} --cases {' '.join(cases)}"
 
 
 def main() -> None:
