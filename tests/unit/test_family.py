@@ -99,11 +99,16 @@ TOYS = {
     LABELERS: (
         "Labeler",
         """
-    def request(self, keys):
+    asks: ClassVar[bool] = False
+
+    def offer(self, desk, tasks):
         return f"wobble {self.wobble}"
+
+    def fetch(self, desk):
+        raise NotImplementedError
 """,
         ("labeler",),
-        lambda toy: toy.request([]),
+        lambda toy: toy.offer(None, []),
         "wobble 0.25",
     ),
 }

@@ -16,10 +16,10 @@ class DayGain:
     """One matured day of the present champion against a fresh model (the shadow), on identical labelled rows that
     neither was trained on.
 
-    day: ISO date, UTC. age: days since the end of the champion's training window. n, n_labelled: rows of the day.
-    champion, low, high: its primary metric with the 95% interval; fresh: the shadow's. gain: how much better the
-    shadow is, **positive = shadow better** whatever the metric's direction, in the metric's unit; se: its standard
-    error. None = undefined that day (no label, one class, no shadow yet). shadow: key of the shadow that answered.
+    day: ISO date, UTC. age: days since the champion could be trained, on average over the rows. n, n_labelled: rows of
+    the day. champion, low, high: its primary metric with the 95% interval; fresh: the shadow's. gain: how much better
+    the shadow is, **positive = shadow better** whatever the metric's direction, in the metric's unit; se: its standard
+    error. None = undefined that day (no label, one class, no shadow yet). shadow: instant of the shadow that answered.
     """
 
     day: str
@@ -38,8 +38,7 @@ class DayGain:
 @dataclass(frozen=True)
 class Generation:
     """How fast an earlier champion went stale, as sums over its matured days: of weight w = 1/se^2, age a in days and
-    gain g of a fresh model over it, in the metric's unit: waa = sum w a^2, wag = sum w a g. A generation measured
-    without a shadow has its own decay since its first days instead of g."""
+    gain g of a fresh model over it, in the metric's unit: waa = sum w a^2, wag = sum w a g."""
 
     version: str
     days: int
@@ -109,7 +108,7 @@ class TriggerEvidence:
     """as_of: instant of knowledge. last_retrain: as_of of the last retrain decision that trained, or None.
     new_labels: matured labelled rows since then. has_champion: a version serves.
 
-    champion: its version; age: days since the end of its training window; reigning: days since its promotion.
+    champion: its version; age: days since it could be trained; reigning: days since its promotion.
     prices: of the policy; None in evidence of an earlier release. point: size of one point in the metric's unit.
     volume: predictions a day, of late. days: the champion's matured days, oldest first. generations: earlier champions.
     retrains: earlier retrains, oldest first. looks: metrics per slice, oldest first. drift: per column and distance.

@@ -13,7 +13,7 @@ from continual.core.canonical import plain
 from continual.core.verdict import GateEvidence
 from continual.errors import ContinualError, LedgerError
 from continual.policy.last_good import PolicyShelf
-from continual.triggers.base import Decision, TriggerEvidence
+from continual.triggers.base import Decision, TriggerEvidence, reasoned
 
 if TYPE_CHECKING:
     from continual.policy.models import Policy
@@ -154,7 +154,7 @@ def _trigger(replay: Replay, entry: Entry) -> Both:
         return Both("", recorded, {"answer": "no retrain", "reason": guard})
     decision = _diagnosed(replay, entry)
     if decision is None:
-        decision = replay.policy(entry).trigger.decide(TriggerEvidence.from_dict(entry.evidence["evidence"]))
+        decision = reasoned(replay.policy(entry).trigger, TriggerEvidence.from_dict(entry.evidence["evidence"]))
     word = _word(decision.retrain)
     return Both("", recorded, dict(storable({"answer": word, "reason": f"{word}: {decision.reason}"})))
 

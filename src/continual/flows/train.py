@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The last part of the training window, in time, chooses among trainers; the gate's window never does.
 VALIDATION_SHARE = 0.2
+#: Ledger entries that say what a training took; also the attribute of a fitted pipeline that does.
+TRAINED, CPU = "trained", "cpu_seconds_"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
     _check_lineage(ws, job)
     known = ws.registry.version_of(job.key)
     version = _record(ws, job, known or _make(ws, job))
+    _note_cost(ws, job, version.version)
     shown = "undefined" if version.validation is None else f"{version.validation:.4f}"
     reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {ws.policy.primary.kind} {shown}"
     again = ", trained on this dataset already," if known else ""
@@ -68,7 +72,9 @@ def _make(ws: Workspace, job: _Job) -> str:
     with ws.registry.reachable("MLflow"):
         ws.registry.close_runs(job.key)
         uri, run_id = ws.kept(job.key, model) or _track(ws, job, rows, model, validation)
+    seconds = round(float(getattr(model, CPU, 0.0)), 3)
     tags = {"dataset": job.dataset.id, "trainer": job.trainer.name, "recipe": job.recipe, "policy": ws.loaded.hash}
+    tags["cpu_seconds"] = repr(seconds)
     if validation is not None:
         tags["validation"] = repr(validation)
     return ws.registry.register(job.key, uri, run_id, {f"continual.{name}": value for name, value in tags.items()})
@@ -91,6 +97,15 @@ def _record(ws: Workspace, job: _Job, version: str) -> ModelVersion:
             validation=None if validation is None else float(validation),
         )
     )
+
+
+def _note_cost(ws: Workspace, job: _Job, version: str) -> None:
+    """What the training took, for prices and the profit and loss of retrains."""
+    seconds = ws.registry.version(version).tags.get("continual.cpu_seconds")
+    record = {"version": version, "dataset": job.dataset.id, "cpu_seconds": None if seconds is None else float(seconds)}
+    reason = f"version {version} trained by {job.trainer.name}" + (f" in {float(seconds):.1f} CPU-s" if seconds else "")
+    as_of = job.dataset.spec.as_of
+    ws.ledger.append(TRAINED, f"{TRAINED}:{job.key}", as_of, reason, record, ws.loaded.hash, ws.run)
 
 
 def _job(ws: Workspace, dataset_id: str, name: str) -> _Job:
@@ -119,7 +134,8 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
 
 
 def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
-    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT.
+    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT. It
+    knows what it took, in its attribute CPU.
 
     Raises
     ------
@@ -127,8 +143,9 @@ def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
     """
     model = build_pipeline(trainer, ws.policy.features, ws.policy.seed)
     weight = rows[WEIGHT].to_numpy(dtype=float) if WEIGHT in rows.columns else None
+    began = time.process_time()
     try:
-        return weighting.fit(model, rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
+        model = weighting.fit(model, rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
     except PolicyError:
         raise
     except Exception as error:  # any failure of foreign feature code
@@ -137,6 +154,8 @@ def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
             f"{type(error).__name__}: {error}.",
             "correct its steps or params.",
         ) from error
+    setattr(model, CPU, time.process_time() - began)
+    return model
 
 
 def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from continual.core.diagnosis import Actuator
-from continual.core.window import Window, utc
+from continual.core.forecast import forecast
+from continual.core.window import utc
+from continual.flows import pnl, shadow
 from continual.flows.diagnose import key_of
+from continual.flows.trigger_evidence import gather
 from continual.flows.workspace import Outcome, Workspace
-from continual.policy.windows import matured_until
-from continual.triggers.base import Decision, TriggerEvidence
-
-DAY = timedelta(days=1)
+from continual.triggers.base import Decision, TriggerEvidence, reasoned
 
 
 def decide(ws: Workspace, as_of: datetime, alarmed: bool) -> Outcome:
@@ -20,16 +20,23 @@ def decide(ws: Workspace, as_of: datetime, alarmed: bool) -> Outcome:
     alarmed: a rollback was just asked for; retraining waits for it and for `promotion.cooldown`.
     """
     as_of = utc(as_of)
-    evidence = _evidence(ws, as_of)
+    looked = [shadow.look(ws, as_of).reason, pnl.settle(ws, as_of).reason]
+    evidence = gather(ws, as_of)
+    if ws.policy.trigger.wants_look(evidence):
+        looked.append(shadow.look(ws, as_of, now=True).reason)
+        evidence = gather(ws, as_of)
     settled = _settled_later(ws, evidence)
     if settled is not None:
         return Outcome(settled, {"retrain": False, "cause": settled})
-    decision = _guard(ws, as_of, alarmed) or ws.policy.trigger.decide(evidence)
+    decision = _guard(ws, as_of, alarmed) or reasoned(ws.policy.trigger, evidence)
     key = _key(ws, as_of, evidence.last_retrain)
     word = "retrain" if decision.retrain else "no retrain"
+    found = forecast(evidence)
     record = {"evidence": evidence.as_dict(), "retrain": decision.retrain}
+    record |= {"forecast": found.as_dict()} if found else {}
     entry = ws.ledger.append("trigger", key, as_of, f"{word}: {decision.reason}", record, ws.loaded.hash, ws.run)
-    return Outcome(entry.reason, {"retrain": bool(entry.evidence["retrain"]), "cause": decision.reason})
+    said = "; ".join([entry.reason, *(text for text in looked if text)])
+    return Outcome(said, {"retrain": bool(entry.evidence["retrain"]), "cause": decision.reason})
 
 
 def _key(ws: Workspace, as_of: datetime, last_retrain: datetime | None) -> str:
@@ -66,27 +73,3 @@ def _diagnosed(ws: Workspace, as_of: datetime) -> Decision | None:
     if found["actuator"] == Actuator.RETRAIN:
         return Decision(True, found["reason"])
     return Decision(False, f"on hold: {found['reason']}")
-
-
-def _evidence(ws: Workspace, as_of: datetime) -> TriggerEvidence:
-    # by instant of knowledge: a backfill of an old retrain does not make the newest one old
-    last = max((e.as_of for e in ws.ledger.entries(kind="retrain")), default=None)
-    since = last or ws.policy.active.start
-    end = matured_until(ws.policy, as_of)
-    reign = ws.champions.current()
-    trained = ws.versions.get(reign.version).trained if reign is not None else None
-    return TriggerEvidence(
-        as_of=as_of,
-        last_retrain=last,
-        new_labels=_count_labels(ws, Window(since, end), as_of) if end > since else 0,
-        has_champion=reign is not None,
-        champion=reign.version if reign else None,
-        age=(as_of - trained.end) / DAY if trained else None,
-        reigning=(as_of - reign.as_of) / DAY if reign else None,
-        prices=ws.policy.prices,
-    )
-
-
-def _count_labels(ws: Workspace, window: Window, as_of: datetime) -> int:
-    frame = ws.log.read_labelled(window, as_of, columns=["record_key"])
-    return int(frame["label"].notna().sum())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from continual.stores.evaluations import EvaluationStore
     from continual.stores.ledger import Ledger
     from continual.stores.log import PredictionLog
+    from continual.stores.retrains import RetrainStore
     from continual.stores.versions import VersionStore
     from continual.stores.withdrawals import WithdrawalStore
 
@@ -134,6 +135,12 @@ class Workspace:
         from continual.stores.batches import BatchRegistry
 
         return BatchRegistry(self.db, self.app)
+
+    @cached_property
+    def retrains(self) -> RetrainStore:
+        from continual.stores.retrains import RetrainStore
+
+        return RetrainStore(self.db, self.app)
 
     @cached_property
     def log(self) -> PredictionLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -89,6 +90,32 @@ def load_model(uri: str, model_uri: str, trusted: tuple[str, ...]) -> Any:
             f"{type(error).__name__}: {str(error)[:300]}.",
             "repair MLflow or the artifact, or use another version.",
         ) from error
+
+
+def save_file(model: Any, path: Path, trusted: Sequence[str]) -> None:
+    """Keep a model in a file of our own, written whole or not at all.
+
+    Raises
+    ------
+    ModelUnavailable: it holds a type the policy does not trust.
+    """
+    import skops.io
+
+    _check_types(model, trusted)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.tmp")
+    part.write_bytes(skops.io.dumps(model))
+    part.replace(path)
+
+
+def load_file(path: Path, trusted: Sequence[str]) -> Any | None:
+    """What `save_file` kept; None when it is not there or damaged, so that it is fitted again."""
+    import skops.io
+
+    try:
+        return skops.io.load(path, trusted=list(trusted))
+    except Exception:  # no file, or one from which skops lets errors of any kind through: it is a cache
+        return None
 
 
 def _model_file(folder: Path) -> Path:

@@ -115,6 +115,20 @@ class StorePolicy(Section):
     )
 
 
+class ShadowPolicy(Section):
+    """A cheap fresh fit now and then, only to see how stale the champion is; triggers that need none cause none."""
+
+    every: Duration = Field(timedelta(days=7), gt=_SOME_TIME, description="Time between fits.")
+    share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Of the champion's training rows; below 1 a twin of it is fitted as cheaply.",
+    )
+    min_rows: int = Field(2_000, ge=10, description="So many rows at least, where there are so many.")
+    max_rows: int = Field(50_000, ge=10, description="So many rows at most.")
+
+
 class Promotion(Section):
     """What happens after the gate says promote."""
 
@@ -180,7 +194,11 @@ class Policy(Section):
         description="Rows whose inputs broke: ask = the monitor names them and the command; withdraw = it takes them "
         "out of use by itself, until `continual data restore`.",
     )
-    trigger: Annotated[Trigger, InFamily(TRIGGERS)]
+    trigger: Annotated[Trigger, InFamily(TRIGGERS)] = Field(
+        default_factory=lambda: cast(Trigger, TRIGGERS.build({"kind": "cost"})),
+        description="When to retrain. Empty: when staleness has cost as much as a retrain (kind cost).",
+    )
+    shadow: ShadowPolicy = Field(default_factory=ShadowPolicy)
     prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)
     serving: ServingPolicy = Field(default_factory=ServingPolicy)

@@ -12,7 +12,7 @@ from continual.core.slices import OTHER
 from continual.core.verdict import Answer, GateEvidence
 from continual.flows.replay_decisions import DERIVES, Replay
 from continual.flows.workspace import Workspace
-from continual.triggers.base import TriggerEvidence
+from continual.triggers.base import TriggerEvidence, reasoned
 
 if TYPE_CHECKING:
     from continual.policy.models import Policy
@@ -122,7 +122,8 @@ def _trigger(replayed: Replay, edited: Policy, entry: Entry) -> tuple[str | None
     derived = DERIVES["trigger"](replayed, entry)
     then = replayed.policy(entry)
     evidence = TriggerEvidence.from_dict(entry.evidence["evidence"])
-    by_itself = f"{_word(then.trigger.decide(evidence).retrain)}: {then.trigger.decide(evidence).reason}"
+    said = reasoned(then.trigger, evidence)
+    by_itself = f"{_word(said.retrain)}: {said.reason}"
     if derived.again["reason"] != by_itself:
         if "cooling down" in entry.reason and then.promotion.cooldown != edited.promotion.cooldown:
             return None, f"`promotion.cooldown` was another: {REPLAY}"
@@ -130,7 +131,7 @@ def _trigger(replayed: Replay, edited: Policy, entry: Entry) -> tuple[str | None
     wanting = edited.trigger.needs
     if wanting != then.trigger.needs and wanting | then.trigger.needs != then.trigger.needs:
         return None, f"the edited trigger reads what nobody measured then ({edited.trigger.kind}): {REPLAY}"
-    again = edited.trigger.decide(replace(evidence, prices=edited.prices))
+    again = reasoned(edited.trigger, replace(evidence, prices=edited.prices))
     return _word(again.retrain), again.reason
 
 

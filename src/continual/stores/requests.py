@@ -119,6 +119,18 @@ class RequestStore:
         self.ask(draw.requests(keys, probability, chosen))
         return int(np.count_nonzero(chosen))
 
+    def asked(self, after: datetime | None, until: datetime) -> int:
+        """Labels asked for after one instant and up to another."""
+        from sqlalchemy import func, select
+
+        from continual.stores.tables import label_request as table
+
+        where = [table.c.app == self.app, table.c.state != UNCHOSEN, table.c.asked_at <= utc(until)]
+        if after is not None:
+            where.append(table.c.asked_at > utc(after))
+        with self.db.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
+
     def any_in(self, window: Window, as_of: datetime) -> bool:
         """Whether labels were asked for in (part of) the window by `as_of`."""
         from continual.stores.tables import label_request as table

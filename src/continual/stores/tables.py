@@ -22,15 +22,18 @@ from sqlalchemy import (
 from continual.stores.columns import APP, Id, Instant, Json, Words, metadata
 from continual.stores.columns import column as c
 from continual.stores.label_tables import annotator, label_answer, label_cursor, label_lease, label_request
+from continual.stores.retrain_tables import day_gain, retrain_result
 from continual.stores.tables_withdrawal import withdrawal, withdrawal_effect
 
 __all__ = [
     "annotator",
+    "day_gain",
     "label_answer",
     "label_cursor",
     "label_lease",
     "label_request",
     "metadata",
+    "retrain_result",
     "withdrawal",
     "withdrawal_effect",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from continual.core.family import InFamily
-from continual.triggers.base import TRIGGERS, Decision, Needs, Trigger, TriggerEvidence, all_needs
+from continual.triggers.base import TRIGGERS, Decision, Trigger, TriggerEvidence
 
 
 class AnyOf(Trigger):
@@ -21,5 +22,5 @@ class AnyOf(Trigger):
         return Decision(any(d.retrain for d in decisions), "; ".join(d.reason for d in decisions))
 
     @property
-    def needs(self) -> Needs:
-        return all_needs(self.triggers)
+    def parts(self) -> Sequence[Trigger]:
+        return self.triggers
