@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule, WeightRule
 
 from continual.airflow.data_form import data_form
-from continual.airflow.operator import FlowOperator
+from continual.airflow.operator import FlowOperator, ValidateOperator
 from continual.policy.models import Policy
 
 SOME = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
@@ -98,7 +98,7 @@ def _ingest(policy: Policy, assets: Assets) -> DAG:
     # neither judge a batch ten times nor take each other's staged rows
     in_turn: dict[str, Any] = {"max_active_tis_per_dag": 1, "weight_rule": WeightRule.UPSTREAM}
     with _dag(policy, "ingest", schedule, doc) as dag:
-        validate = _task(policy, "validate", **in_turn)
+        validate = ValidateOperator(task_id="validate", application=policy.application, flow="validate", **in_turn)
         append = _task(policy, "append", {"validated": validate.output, **_pinned(validate)}, **in_turn)
         _task(policy, "publish", {"validated": validate.output, **_pinned(append)}, emits=assets.log, **in_turn)
     return dag

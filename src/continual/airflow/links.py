@@ -1,4 +1,4 @@
-"""From a task to what it was about: the version in MLflow, the verdict, the slices. Computed on the worker."""
+"""From a task to what it was about: MLflow's version, the verdict, the slices, Data Docs. Computed on the worker."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ class SlicesLink(BaseOperatorLink):  # type: ignore[misc]
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
         return _airflow().slices_tab(_application(ti_key))
+
+
+class DataDocsLink(BaseOperatorLink):  # type: ignore[misc]
+    """What Great Expectations said of the batches this task judged."""
+
+    @property
+    def name(self) -> str:
+        return "Data Docs"
+
+    def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
+        return _airflow().data_docs(ti_key.dag_id, getattr(operator, "as_of", None))
 
 
 def _application(ti_key: TaskInstanceKey) -> str:

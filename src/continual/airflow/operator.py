@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk import Asset, AssetAlias, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink
+from continual.airflow.links import DataDocsLink, ModelVersionLink, SlicesLink, VerdictLink
 from continual.airflow.moment import Moment, caught_up, moment_of
 from continual.errors import (
     BatchError,
@@ -38,7 +38,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     """
 
     template_fields: Sequence[str] = ("inputs",)
-    operator_extra_links = (ModelVersionLink(), VerdictLink(), SlicesLink())
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (ModelVersionLink(), VerdictLink(), SlicesLink())
     ui_color = "#e8f0fe"
 
     def __init__(
@@ -59,6 +59,7 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         self.application, self.flow, self.inputs = application, flow, inputs or {}
         self.item, self.emits, self.maps = item, emits, maps
         self.version: str | None = None
+        self.as_of: str | None = None
 
     def execute(self, context: Any) -> Any:
         ti = context["ti"]
@@ -88,7 +89,9 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
         ws = Workspace.open(self.application, self.inputs.get("policy"), run)
         inputs = {**self.inputs, "item": self.item}
         form = {**(context.get("params") or {}), "by": getattr(context["dag_run"], "triggering_user_name", None)}
-        call = Call(ws, self._moment(context, ws), inputs, form, self._progress)
+        moment = self._moment(context, ws)
+        self.as_of = moment.as_of.isoformat()
+        call = Call(ws, moment, inputs, form, self._progress)
         outcome = TASKS[self.flow](call)
         return {**outcome.data, "reason": outcome.reason, "policy": ws.loaded.hash}
 
@@ -102,6 +105,12 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
     def _progress(self, done: int, total: int, name: str) -> None:
         if done == total or done % max(1, total // 20) == 0:
             self.log.info("%d of %d (%.0f%%) %s", done, total, 100 * done / total, name)
+
+
+class ValidateOperator(FlowOperator):
+    """The flow that judges batches: links to Great Expectations' pages of them."""
+
+    operator_extra_links = (*FlowOperator.operator_extra_links, DataDocsLink())
 
 
 def _version_in(inputs: dict[str, Any]) -> str | None:

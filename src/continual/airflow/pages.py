@@ -1,6 +1,6 @@
 """The product's pages inside Airflow's API server, behind Airflow's own authentication and permissions.
 
-Imported by the API server only, at the first request: see plugin.LazyPages.
+Imported by the API server only, at the first request: see plugin.Lazy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def build() -> FastAPI:
     for path, show in (("/tab/slices", pages.slices), ("/tab/run", pages.run)):
         app.add_api_route(path, _tab(pages, show), dependencies=signed_in, include_in_schema=False)
     app.add_api_route("/static/{name}", static_file, include_in_schema=False)
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(HTTPException, refused)
     return app
 
 
@@ -100,7 +100,7 @@ def _reads_all(user: Any, dags: set[str], entity: DagAccessEntity | None) -> boo
     return bool(dags)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """A person without a login is sent there and comes back; a program is told the status."""
     if not isinstance(error, HTTPException):
         raise error

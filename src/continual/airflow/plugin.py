@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink
+from continual.airflow.links import DataDocsLink, ModelVersionLink, SlicesLink, VerdictLink
 from continual.airflow.sqlite import repair
-from continual.ui.addresses import APPLICATIONS, PREFIX, SLICES_TAB, VERDICT_TAB
+from continual.ui.addresses import APPLICATIONS, DOCS, PREFIX, SLICES_TAB, VERDICT_TAB
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-class LazyPages:
+class Lazy:
     """An ASGI application that is built at its first request: every component of Airflow imports its plugins, only the
     API server serves them."""
 
+    def __init__(self, module: str) -> None:
+        """module: has `build`."""
+        self._module = module
+
+    @cached_property
+    def _built(self) -> FastAPI:
+        found: FastAPI = import_module(self._module).build()
+        return found
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await _built()(scope, receive, send)
-
-
-@cache
-def _built() -> FastAPI:
-    from continual.airflow.pages import build
-
-    return build()
+        await self._built(scope, receive, send)
 
 
 def _view(name: str, route: str, destination: str, path: str) -> dict[str, str]:
@@ -47,8 +50,11 @@ class ContinualPlugin(AirflowPlugin):  # type: ignore[misc]
     """Registered by entry point, and by plugins/ for deployments that copy files."""
 
     name = "continual"
-    operator_extra_links: ClassVar = [ModelVersionLink(), VerdictLink(), SlicesLink()]
-    fastapi_apps: ClassVar = [{"app": LazyPages(), "url_prefix": PREFIX, "name": "continual"}]
+    operator_extra_links: ClassVar = [ModelVersionLink(), VerdictLink(), SlicesLink(), DataDocsLink()]
+    fastapi_apps: ClassVar = [
+        {"app": Lazy("continual.airflow.pages"), "url_prefix": PREFIX, "name": "continual"},
+        {"app": Lazy("continual.airflow.data_docs"), "url_prefix": DOCS, "name": "continual data docs"},
+    ]
     external_views: ClassVar = [
         _view("Applications", APPLICATIONS, "nav", "/"),
         _view("Slices", SLICES_TAB, "dag", "/tab/slices?dag_id={DAG_ID}"),

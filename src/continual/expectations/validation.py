@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 #: One asset serves the process; two threads must not swap each other's frame.
 _LOCK = threading.Lock()
+#: What is done with an outcome and Great Expectations' own result.
+Keep = Callable[[ValidationOutcome, Any], None]
 _FORMAT = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 
 
 def validate(
-    frame: pd.DataFrame, suite: ExpectationSuiteSpec, name: str, schema: ValidationOutcome | None = None
+    frame: pd.DataFrame,
+    suite: ExpectationSuiteSpec,
+    name: str,
+    schema: ValidationOutcome | None = None,
+    keep: Keep | None = None,
 ) -> ValidationOutcome:
     """Judge one batch by its suite.
 
@@ -34,6 +40,7 @@ def validate(
     name: what the batch is called in the statistics.
     schema: outcome of `schema.check_predictions` / `check_labels` on the same frame; joined before the share of
         failing rows is compared with `max_quarantined_share`.
+    keep: called with the outcome and Great Expectations' own result, when an expectation ran.
 
     The batch is refused when it is empty, a column of the suite is missing or wholly null, a check raises, a
     `batch` check fails, a `row` check with `mostly` fails, or too many rows failed.
@@ -46,15 +53,18 @@ def validate(
     if n == 0:
         return _with(refused(0, sentences.EMPTY), statistics={"batch": name})
     came = [str(column) for column in frame.columns]
-    runnable = [check for check in suite.checks if all(came.count(column) == 1 for column in check.columns)]
     expected = [column for check in suite.checks for column in check.columns]
-    results = _run(frame, runnable)
-    judged = [_judge(check, result, frame) for check, result in zip(runnable, results, strict=True)]
-    before = [schema] if schema else []
-    outcome = combined(n, [*before, ValidationOutcome(n, _unreadable(expected, came)), *judged])
-    lines = [_line(check, result) for check, result in zip(runnable, results, strict=True)]
-    statistics = {"batch": name, "expectations": lines, "null_share": _null_shares(frame)}
-    return limited(_with(outcome, statistics={**outcome.statistics, **statistics}), suite.max_quarantined_share)
+    runnable = [check for check in suite.checks if all(came.count(column) == 1 for column in check.columns)]
+    report = _run(frame, runnable)
+    checked = list(zip(runnable, _results(report, len(runnable)), strict=True))
+    judged = [_judge(check, result, frame) for check, result in checked]
+    unreadable = ValidationOutcome(n, _unreadable(expected, came))
+    outcome = combined(n, [*([schema] if schema else []), unreadable, *judged])
+    statistics = {"batch": name, "expectations": [_line(*pair) for pair in checked], "null_share": _null_shares(frame)}
+    whole = limited(_with(outcome, statistics={**outcome.statistics, **statistics}), suite.max_quarantined_share)
+    if keep and report is not None:
+        keep(whole, report)
+    return whole
 
 
 def _with(outcome: ValidationOutcome, statistics: dict[str, Any]) -> ValidationOutcome:
@@ -79,16 +89,22 @@ def _batch_definition() -> Any:
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
-def _run(frame: pd.DataFrame, checks: Sequence[ExpectationSpec]) -> list[dict[str, Any]]:
-    """One result per check, in their order: success, result, and exception (message or None)."""
+def _run(frame: pd.DataFrame, checks: Sequence[ExpectationSpec]) -> Any:
+    """Great Expectations' result; None without a check."""
     if not checks:
-        return []
+        return None
     with _LOCK:
         definition, suite = _batch_definition(), suite_of(checks)
         batch = definition.get_batch(batch_parameters={"dataframe": frame.reset_index(drop=True)})
-        report = batch.validate(suite, result_format=_FORMAT)
+        return batch.validate(suite, result_format=_FORMAT)
+
+
+def _results(report: Any, n: int) -> list[dict[str, Any]]:
+    """One result per check, in their order: success, result, and exception (message or None)."""
+    if report is None:
+        return []
     by_position = {r.expectation_config.meta["position"]: r for r in report.results}
-    return [_result(by_position.get(position)) for position in range(len(checks))]
+    return [_result(by_position.get(position)) for position in range(n)]
 
 
 def _result(report: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from continual.core.canonical import canonical_json
 from continual.core.window import day_window, floor_day, utc
 from continual.errors import Skipped
 from continual.flows.champion import LEASE
+from continual.flows.data_docs import DataDocs
 from continual.flows.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def erase(ws: Workspace, keys: Collection[str], reason: str, as_of: datetime) ->
             held.renew()
             ws.log.erasure.erase(wanted)
             _forget_cells(ws, intent)
+            DataDocs(ws.settings.home, ws.app).forget()
             _store(ws).shrink_items(_left(ws, intent.evidence["items"]))
             done = _end(ws, intent, {"datasets": datasets})
     return Outcome(done.reason, done.evidence)
@@ -71,6 +73,7 @@ def expire(ws: Workspace, before: datetime, reason: str, as_of: datetime) -> Out
             _store(ws).record(key, _days(intent), reason, as_of, "retention")
             held.renew()
             ws.log.erasure.expire_before(first)
+            DataDocs(ws.settings.home, ws.app).forget(first)
             _store(ws).shrink_items(_left(ws, intent.evidence["items"]))
             done = _end(ws, intent, {})
     return Outcome(done.reason, done.evidence)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from continual.errors import BatchError
 from continual.expectations.outcome import ValidationOutcome
 from continual.expectations.schema import check_labels, check_predictions, kinds_of
 from continual.expectations.validation import validate
+from continual.flows.data_docs import DataDocs
 from continual.flows.log_rows import log_table
 from continual.flows.quarantine import set_aside
 from continual.flows.staging import Staging
@@ -37,7 +38,7 @@ def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str
     except BatchError as error:
         _refuse(ws, ref, batch, None, str(error), as_of)
         return batch, str(error)
-    outcome = _validate(ws, ref, frame, as_of)
+    outcome = _validate(ws, ref, frame, as_of, batch)
     if outcome.failed_batch:
         _refuse(ws, ref, batch, frame, outcome.reason, as_of)
         return batch, outcome.reason
@@ -45,10 +46,15 @@ def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str
     return batch, None
 
 
-def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime) -> ValidationOutcome:
+def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime, batch: str) -> ValidationOutcome:
     suites = ws.policy.expectations
     suite = suites.labels if ref.stream == "labels" else suites.predictions
-    return validate(frame, suite, ref.name, check_schema(ws.policy, ref.stream, frame, as_of, ref.date))
+    docs = DataDocs(ws.settings.home, ws.app)
+
+    def keep(outcome: ValidationOutcome, report: Any) -> None:
+        docs.keep(batch, ref.stream, ref.name, as_of, outcome, report)
+
+    return validate(frame, suite, ref.name, check_schema(ws.policy, ref.stream, frame, as_of, ref.date), keep)
 
 
 def check_schema(

@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 #: Where Airflow mounts the pages.
 PREFIX = "/continual"
+#: Where it mounts the Data Docs.
+DOCS = "/continual-docs"
 #: Parts of Airflow's own addresses for the tabs.
 SLICES_TAB, VERDICT_TAB, APPLICATIONS = "continual-slices", "continual-verdict", "continual-applications"
 
@@ -50,6 +52,10 @@ class Addresses:
     def verdict_tab(self, dag_id: str, run_id: str) -> str:
         """The Verdict tab on a run's page in Airflow."""
         return f"{self.run(dag_id, run_id)}/plugin/{VERDICT_TAB}"
+
+    def data_docs(self, dag_id: str, as_of: str | None = None) -> str:
+        """Great Expectations' pages of the batches an ingest DAG judged; as_of: by the run of that instant."""
+        return link(f"{self.airflow}{DOCS}/{quote(dag_id, safe='')}/", as_of=as_of)
 
     def verdict(self, app: str, seq: int) -> str:
         return link(f"{self.app(app)}/verdict", seq=seq)
