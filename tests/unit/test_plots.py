@@ -18,8 +18,10 @@ from continual.plots import style
 from continual.plots.calibration import calibration
 from continual.plots.drift import drift
 from continual.plots.forest import forest
+from continual.plots.frontier import frontier
 from continual.plots.label_lag import label_lag
 from continual.plots.metric_over_time import metric_over_time
+from continual.plots.policy_lines import policy_lines
 from continual.plots.slice_heatmap import slice_heatmap
 
 NAN = float("nan")
@@ -98,6 +100,8 @@ PICTURES = {
     "label_lag": lambda: label_lag(curves(), timedelta(days=3)),
     "calibration": lambda: calibration(bins()),
     "drift": lambda: drift(columns(), "psi"),
+    "frontier": lambda: frontier({"a": (1, 0.7), "b": (2, 0.8), "c": (3, 0.75), "d": (4, None)}, "roc_auc", "CPU s"),
+    "policy_lines": lambda: policy_lines({"a": [0.7, None, 0.8], "b": [None] * 3}, [1, 2, 3], "roc_auc", "batch"),
 }
 
 
