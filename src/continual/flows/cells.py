@@ -80,7 +80,7 @@ def build(
     waiting: list[StoredCells] = []
     for done, day in enumerate(wanted, start=1):
         blocks = _blocks(ws, plan, day, as_of, pairs)
-        waiting += _stored(blocks, plan.layout, day, as_of)
+        waiting += _stored(ws, blocks, plan.layout, day, as_of)
         if done % TOGETHER == 0 or done == len(wanted):
             ws.cells.put(waiting)
             waiting = []
@@ -113,7 +113,7 @@ def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -
     for day in missing:
         blocks = _blocks(ws, plan, day, as_of, pairs)
         if newest is not None and as_of >= newest.as_of:  # else no build would see what comes to these days later
-            ws.cells.put(_stored(blocks, plan.layout, day, as_of))
+            ws.cells.put(_stored(ws, blocks, plan.layout, day, as_of))
         for name in names:
             if name in blocks:
                 found[name][(day - EPOCH).days] = blocks[name]
@@ -167,10 +167,13 @@ def _blocks(ws: Workspace, plan: Plan, day: date, as_of: datetime, pairs: Pairs)
     return {LIVE: blocks[twin], **blocks} if twin else blocks  # the same rows are not summed twice
 
 
-def _stored(blocks: dict[str, Block], layout: str, day: date, as_of: datetime) -> list[StoredCells]:
-    """A day whose rows were all withdrawn says so: a generation without rows replaces what was there."""
+def _stored(ws: Workspace, blocks: dict[str, Block], layout: str, day: date, as_of: datetime) -> list[StoredCells]:
+    """A day whose rows were all withdrawn says so: a generation without rows replaces what was there. A day without
+    rows for another reason, its retention being over, keeps the cells it has."""
     from continual.stores.cells import StoredCells
 
+    if not blocks and not ws.withdrawals.in_force("predictions", as_of, day_window(day)):
+        return []
     if not blocks:
         return [StoredCells((day - EPOCH).days, LIVE, layout, as_of, b"", 0, 0)]
     return [

@@ -48,9 +48,15 @@ COLUMNS = (
 def upgrade() -> None:
     for column in COLUMNS:
         op.add_column("label_request", column._copy())
+    _say_states("open, disputed, answered, expired, cancelled, repeated or unchosen.")
     _answers()
     _leases()
     _people()
+
+
+def _say_states(comment: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments
+        op.alter_column("label_request", "state", existing_type=sa.String(16), existing_nullable=False, comment=comment)
 
 
 def _answers() -> None:
@@ -110,6 +116,7 @@ def _people() -> None:
 
 
 def downgrade() -> None:
+    _say_states("open, answered, expired, cancelled or unchosen.")
     for table in ("label_cursor", "annotator", "label_lease", "label_answer"):
         op.drop_table(table)
     for column in reversed(COLUMNS):
