@@ -129,7 +129,7 @@ def test_s50_with_a_last_good_policy_the_dags_of_an_invalid_one_stay(place, repo
     PolicyShelf(folder / "home", folder / "configs").snapshot("edited")
     write("edited", ("kind: roc_auc", "kind: roc_acu"))
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 12
+    assert len(found["dags"]) == 14
     assert "approve" in found["dags"]["edited.retrain"]  # what stays in force is the policy before the edit
     assert "approve" not in found["dags"]["sound.retrain"]
     kind, text = found["problem"]
@@ -152,7 +152,7 @@ def test_s50_s61_no_content_of_a_policy_file_stops_the_others(place, repository)
     for name, content in broken.items():
         (folder / "configs" / f"{name}.yaml").write_bytes(content)
     found = _parse(folder, repository)
-    assert len(found["dags"]) == 6
+    assert len(found["dags"]) == 7
     assert found["problem"][0] == "PolicyError"
     assert all(f"correct {name}.yaml (it has no DAGs until it is valid)" in found["problem"][1] for name in broken)
 
