@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from flow_loans import ROWS, applications, day, days, labels
-from flow_world import Stages, World, refused
+from flow_world import Stages, World, refused, verdict_of
 
 from continual.api import Application
-from continual.errors import ContinualError, Skipped
-from continual.flows import cells, curate, data_form, resettle, withdraw, withdraw_faults
+from continual.errors import ContinualError, PromotionRefused, Skipped
+from continual.flows import cells, curate, data_form, promote, resettle, withdraw, withdraw_faults
 from continual.flows.knowledge import newest
 from continual.flows.withdrawn_rows import Rows
 from continual.flows.workspace import Outcome
@@ -112,6 +112,19 @@ def test_the_next_retrain_leaves_them_out_and_neither_window_judges_on_them(stag
     assert len(rows) > 500 and not (rows["region"] == "north").any()
     told = resettle.resettle(world.ws(), day(25)).reason
     assert "would be" in told or "none would be another one" in told
+
+
+def test_a_version_that_learnt_from_them_is_not_promoted_until_they_are_back(stages: Stages) -> None:
+    world = stages("judged")
+    made = _withdraw(world, Rows(window=days(12, 14))).data
+    said = refused(
+        lambda: promote.promote(world.ws(), verdict_of(world)), PromotionRefused, "learnt from withdrawn rows"
+    )
+    assert "the region was wrong" in said.got
+    world.check("1")
+    withdraw.restore(world.ws(), made["withdrawal"], "it was right after all", "ann")
+    promote.promote(world.ws(), verdict_of(world))
+    world.check("2")
 
 
 def test_restored_rows_are_back_and_the_time_between_stays_as_it_was(stages: Stages) -> None:

@@ -21,8 +21,8 @@ def promote(ws: Workspace, verdict_key: str) -> Outcome:
     Raises
     ------
     Skipped: the verdict is not 'promote', or a person declined. PromotionRefused: the champion changed since the
-    verdict, a newer decision was taken, the candidate's lineage is quarantined, or nobody approved although the
-    policy demands it. LeaseHeld, ModelUnavailable: try again.
+    verdict, a newer decision was taken, the candidate's lineage is quarantined, rows it learnt from were withdrawn, or
+    nobody approved although the policy demands it. LeaseHeld, ModelUnavailable: try again.
     """
     verdict = _verdict(ws, verdict_key)
     reconcile(ws, verdict.as_of)
@@ -34,6 +34,7 @@ def promote(ws: Workspace, verdict_key: str) -> Outcome:
     _check_approval(ws, verdict)
     _check_order(ws, verdict)
     _check_lineage(ws, candidate)
+    _check_rows(ws, candidate)
     check_serves(ws, candidate, verdict.as_of)
     if ws.policy.promotion.mode == "suggest":
         return _suggest(ws, verdict, candidate)
@@ -85,6 +86,18 @@ def _check_lineage(ws: Workspace, candidate: str) -> None:
         why = ws.versions.blocked(found.recipe_hash, found.trained)
     if why is not None:
         raise PromotionRefused("A quarantined lineage is never promoted.", f"{why}.", "change the recipe and retrain.")
+
+
+def _check_rows(ws: Workspace, candidate: str) -> None:
+    """Rows may be withdrawn while a verdict waits for its approval."""
+    found = ws.withdrawals.effects("version").get(candidate, [])
+    if found:
+        rows, why = sum(n for _, n in found), "; ".join(withdrawal.reason for withdrawal, _ in found)
+        raise PromotionRefused(
+            "A version that learnt from withdrawn rows is not promoted.",
+            f"version {candidate} learnt from {rows:,} of them: {why}.",
+            "retrain, or put the rows back with `continual data restore`.",
+        )
 
 
 def _check_order(ws: Workspace, verdict: Entry) -> None:
