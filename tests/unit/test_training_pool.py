@@ -41,6 +41,19 @@ def test_s07_too_few_labels_too_small_a_share_and_holes_say_so():
         usable(_policy(), _rows(missing=(4, 5, 6)), WINDOW)
 
 
+def test_s62_one_source_cannot_fill_a_retrain():
+    rows = _rows()
+    frame = rows.frame.assign(
+        partner=np.where(np.arange(200) < 170, "flood", np.where(np.arange(200) < 190, "a", None))
+    )
+    cap = {"influence": {"by": "partner", "share": 0.5}, "max_hole": "10d"}
+    found = usable(_policy(**cap), TrainingRows(frame), WINDOW)
+    assert found["partner"].fillna("(none)").value_counts().to_dict() == {"flood": 30, "a": 20, "(none)": 10}
+    assert found.equals(usable(_policy(**cap), TrainingRows(frame), WINDOW))
+    with pytest.raises(NotEnoughData, match=r"No source may have more than 50%.*largest with 100%"):
+        usable(_policy(**cap), TrainingRows(frame.assign(partner="flood")), WINDOW)
+
+
 def test_a_row_a_half_life_older_weighs_half():
     rows = _rows().frame.assign(probability=1.0)
     found = weights(_policy(), TrainingWindow(half_life="2d"), rows, WINDOW.end)

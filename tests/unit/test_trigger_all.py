@@ -220,7 +220,7 @@ def test_performance_needs_enough_bad_looks_and_the_latest(highs, retrain):
     assert "0.7500 at promotion" in said.reason
 
 
-def test_drift_is_an_effect_size_and_psi_only_asks_for_a_look():
+def test_s10_drift_is_an_effect_size_and_psi_only_asks_for_a_look():
     def moved(distance, low):
         return replace(_evidence(5), drift=(ColumnDrift("temp", distance, low + 0.1, low, low + 0.2, 0.05, 900),))
 

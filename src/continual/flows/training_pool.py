@@ -14,7 +14,7 @@ from continual.core.window import Window
 from continual.errors import NotEnoughData
 from continual.flows.measure import labelled
 from continual.flows.workspace import Workspace
-from continual.policy.training_window import TrainingWindow, WindowPolicy
+from continual.policy.training_window import InfluenceCap, TrainingWindow, WindowPolicy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 #: Column of a dataset with what its rows weigh in training; absent = all the same.
 WEIGHT = "sample_weight"
+_CAP_SEED = 62
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,37 @@ def read(ws: Workspace, window: Window, as_of: datetime, snapshots: Mapping[str,
 
 
 def usable(policy: WindowPolicy, rows: TrainingRows, window: Window) -> pd.DataFrame:
-    """The labelled ones.
+    """The labelled ones, of each source as many as `influence` allows (s62).
 
     Raises
     ------
-    NotEnoughData: too few, too small a share with a label, or a hole in the window (s7).
+    NotEnoughData: too few, too small a share with a label, too few sources, or a hole in the window (s7).
     """
     known = labelled(rows.frame)
-    pool = rows.frame[known].reset_index(drop=True)
+    pool = _bounded(policy.influence, rows.frame[known].reset_index(drop=True))
     _check_number(policy, pool, window, rows.left_out)
     _check_coverage(policy, float(known.mean()), window)
     _check_holes(policy, pool, window)
     return pool
+
+
+def _bounded(cap: InfluenceCap | None, pool: pd.DataFrame) -> pd.DataFrame:
+    """Which rows of a source stay is a function of their keys alone."""
+    from continual.core.influence import within_share
+    from continual.samplers._designs import keyed_uniform
+
+    if cap is None or pool.empty:
+        return pool
+    source = pool[cap.by].astype(object).where(pool[cap.by].notna(), "(none)").to_numpy(dtype=object)
+    kept = within_share(source, keyed_uniform(pool["record_key"].to_numpy(dtype=object), _CAP_SEED), cap.share)
+    if kept is None:
+        raise NotEnoughData(
+            f"No source may have more than {cap.share:.0%} of the training rows (window.influence).",
+            f"{pool[cap.by].nunique(dropna=False)} of {cap.by}, the largest with "
+            f"{pool[cap.by].value_counts(normalize=True, dropna=False).iloc[0]:.0%}.",
+            "wait for rows of other sources, or raise window.influence.share.",
+        )
+    return pool[kept].reset_index(drop=True)
 
 
 def weights(policy: WindowPolicy, choice: TrainingWindow, rows: pd.DataFrame, end: datetime) -> Floats | None:

@@ -42,6 +42,7 @@ def column_problems(policy: Policy) -> Iterator[Problem]:
     for i, spec in enumerate(policy.slices):
         yield from _slice(("slices", i), spec, known, kinds)
     yield from _parents(policy)
+    yield from _source_of_influence(policy)
 
 
 def logged_kinds(policy: Policy) -> dict[str, Kind]:
@@ -49,6 +50,14 @@ def logged_kinds(policy: Policy) -> dict[str, Kind]:
     text = dict.fromkeys([*policy.tags, *policy.features.categorical], Kind.TEXT)
     numbers = dict.fromkeys([*policy.features.numeric, *policy.features.extra], Kind.NUMBER)
     return {"event_time": Kind.TIME} | text | numbers
+
+
+def _source_of_influence(policy: Policy) -> Iterator[Problem]:
+    cap = policy.window.influence
+    if cap is not None and cap.by not in policy.columns:
+        near = difflib.get_close_matches(cap.by, policy.columns, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        yield ("window", "influence", "by"), f"{cap.by!r} is not logged; {hint}name a feature or a tag"
 
 
 def _names(policy: Policy, projections: Mapping[str, Projection]) -> Iterator[Problem]:

@@ -29,6 +29,13 @@ class TrainingWindow(Section):
         return span if self.half_life is None else f"{span}, half-life {spell(self.half_life)}"
 
 
+class InfluenceCap(Section):
+    """How much of what a model learns may come from one source."""
+
+    by: str = Field(description="Logged column that names the source of a row: a partner, a device, a region.")
+    share: float = Field(gt=0, le=1, description="No source has more than this share of the training rows.")
+
+
 class WindowPolicy(TrainingWindow):
     """Which rows train and which rows judge. Judging rows are always later than training rows."""
 
@@ -50,6 +57,9 @@ class WindowPolicy(TrainingWindow):
     )
     leave_out_quarantined_models: bool = Field(
         False, description="Rows that a quarantined model served do not train: what it decided may have shaped them."
+    )
+    influence: InfluenceCap | None = Field(
+        None, description="Bounds what one source can teach, so that a poisoned one cannot fill a retrain."
     )
     weigh_by_probability: bool = Field(
         False,
