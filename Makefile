@@ -50,7 +50,7 @@ up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies i
 .PHONY: test
 test: $(VENV)/.dev ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
 	@$(BIN)/pytest -n 2 tests/unit
-	@$(BIN)/pytest tests/integration
+	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e
 
 .PHONY: production

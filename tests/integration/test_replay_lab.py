@@ -116,7 +116,7 @@ def test_policies_share_what_they_train_alike(lab: Lab, compared, monkeypatch):
     def must_not(*_):
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr(train, "_fit", must_not)
+    monkeypatch.setattr(train, "fit", must_not)
     same = patched(loaded(), {"trigger": {"every_days": 7}, "promotion": {"cooldown": "4d"}}, "x.yaml")
     found = lab.play(Contender("again", same))
     assert found.cpu_fits == pytest.approx(compared[1][0].cpu_fits)
