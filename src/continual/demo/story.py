@@ -86,8 +86,8 @@ def rolled_back(world: World) -> Told:
     world.edit(UTC_CLOCK, HALF_DAY_CLOCK)
     world.retrain("2013-08-01", "a colleague's new clock code")
     promoted = world.workspace().registry.champion() == "4"
-    world.play("2013-08-01", "2013-08-11")
-    world.ingest("2013-08-01", "2013-08-11")
+    world.play("2013-08-01", "2013-08-14")
+    world.ingest("2013-08-01", "2013-08-14")
     ws = world.workspace()
     last = ws.ledger.last("champion")
     held = (
@@ -102,7 +102,7 @@ def rolled_back(world: World) -> Told:
 
 
 def kept_out(world: World) -> Told:
-    run = world.retrain("2013-08-11", "the week's retrain, with the same clock code")
+    run = world.retrain("2013-08-14", "the week's retrain, with the same clock code")
     ws = world.workspace()
     held = ws.registry.champion() == "2" and run.task("curate").state == "skipped"
     reason = world.airflow.xcom(run.dag_id, run.run_id, "curate", key="reason")
@@ -112,10 +112,10 @@ def kept_out(world: World) -> Told:
 def edited(world: World) -> Told:
     world.edit(HALF_DAY_CLOCK, "")
     world.edit("floor: 0.60", "floor: 0.80")
-    world.retrain("2013-08-11", "clock code repaired, floor raised to 0.80")
+    world.retrain("2013-08-14", "clock code repaired, floor raised to 0.80")
     before = _verdict(world)
     world.edit("floor: 0.80", "floor: 0.60")
-    world.retrain("2013-08-11", "floor back to 0.60")
+    world.retrain("2013-08-14", "floor back to 0.60")
     after = _verdict(world)
     held = before["answer"] == "reject" and after["answer"] == "promote"
     held = held and world.workspace().registry.champion() == "5"
