@@ -1,6 +1,6 @@
 """Eight numbers of 64 bits at a time, by address: what the compiler does not find by itself in loops over a table.
 
-These are instructions for numba, without bounds: only `kernel` uses them, on arrays that it has the size of.
+These are instructions for numba, without bounds: only `kernel` and `planes` use them, on arrays of known size.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 
 from continual.core.projection import with_projections
 from continual.core.slices import masks, resolve
+from continual.core.stats.effective import effective_size as kish
 from continual.flows.dataset_pin import waiting_dataset
 from continual.flows.drift_query import between
 from continual.flows.workspace import Workspace
@@ -81,8 +82,7 @@ def effective_size(rows: pd.DataFrame) -> float:
         weight = 1 / rows["probability"].to_numpy(dtype=float)
     else:
         return float(len(rows))
-    total = float((weight**2).sum())
-    return float(weight.sum() ** 2 / total) if total else 0.0
+    return kish(weight)
 
 
 def _slices(ws: Workspace, rows: pd.DataFrame) -> list[dict[str, Any]]:
