@@ -60,6 +60,10 @@ def test_staleness_is_measured_priced_acted_on_and_settled(stages: Stages) -> No
     world.log(number, number + 1)
     world.retrain(day(number))
     assert world.champion() == "2"
+    decisions = ws.ledger.entries(kind="trigger")
+    beside = trigger.decide(world.ws(), day(number), False)  # as a second monitor's run beside the training would
+    assert not beside.data["retrain"] and "begun already" in beside.reason
+    assert ws.ledger.entries(kind="trigger") == decisions
 
     for _ in range(12):
         number += 1
