@@ -13,7 +13,7 @@ from continual.flows.promote import promote
 from continual.flows.roll_back import RollbackRequest, roll_back
 from continual.flows.settle import measure
 from continual.flows.verify import verify
-from continual.models.registry import CHAMPION, PREVIOUS
+from continual.models.registry import CHAMPION, PREVIOUS, Registry
 
 pytestmark = pytest.mark.integration
 RUN = "loans.retrain scheduled__24 promote"
@@ -215,6 +215,32 @@ def test_s36_alias_given_by_hand_to_a_quarantined_version_is_an_error_that_says_
     assert world.dump() == before
     world.registry.set_alias(CHAMPION, "1")
     assert reconcile(world.ws(), day(27)) == "ledger and alias agree"
+
+
+def test_s32_a_request_to_the_registry_that_arrives_too_late_is_put_right(
+    stages: Stages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run hangs in the request that moves the alias; others finish its promotion and roll it back."""
+    world, set_alias = stages("judged"), Registry.set_alias
+
+    def hang(registry: Registry, alias: str, version: str) -> None:
+        if alias == CHAMPION:
+            monkeypatch.setattr(Registry, "set_alias", set_alias)
+            world.let_leases_run_out()
+            reconcile(world.ws("loans.monitor x measure"), day(25))
+            world.roll_back("2", day(26))
+            world.check("1")
+        set_alias(registry, alias, version)
+
+    monkeypatch.setattr(Registry, "set_alias", hang)
+    refused(lambda: do_promote(world), LeaseHeld, "lost the lease")
+    assert world.champion() == "2"  # quarantined since
+    said = reconcile(world.ws(), day(27))
+    assert said == "alias champion is back at version 1: alias champion was set to 2 too late"
+    world.check("1")
+    before = world.dump()
+    assert reconcile(world.ws(), day(27)) == "ledger and alias agree"
+    assert world.dump() == before
 
 
 def test_s36_alias_deleted_by_hand_is_an_error_that_says_what_to_do(stages: Stages) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from continual.core.window import utc
-from continual.errors import ModelUnavailable, PromotionRefused, StoreError
+from continual.errors import LeaseHeld, ModelUnavailable, PromotionRefused, StoreError
 from continual.flows.workspace import Workspace
 from continual.models.registry import CHAMPION, PREVIOUS
 
@@ -71,6 +71,8 @@ def move_champion(ws: Workspace, move: Move) -> Entry:
             raise PromotionRefused(
                 "A move that was abandoned is not repeated.", f"{move.base} was abandoned.", "start a new retrain."
             )
+        current = ws.champions.current()
+        held.confirm(current.version if current else None)
         held.confirm(ws.registry.champion())
         intent = _append(ws, "intent", _intent(move.base), move.as_of, f"about to {move.reason}", move.as_dict())
         return _finish(ws, intent, held)
@@ -88,19 +90,27 @@ def reconcile(ws: Workspace, as_of: datetime) -> str:
     from continual.stores.lease import lease
 
     agree = "ledger and alias agree"
-    if _open_intent(ws) is None and _agree(ws):
+    if not any(still_open(ws) for still_open in (_open_adoption, _open_intent, _open_late)) and _agree(ws):
         return agree
     with lease(ws.db, ws.app, ws.holder, LEASE, None) as held:
-        said = [_settle_open(ws, held), None if _agree(ws) else _adopt(ws, as_of)]
+        said = [_settle_open(ws, held), _settle_late(ws), None if _agree(ws) else _adopt(ws, as_of)]
         return "; ".join(s for s in said if s) or agree
 
 
 def _settle_open(ws: Workspace, held: Lease) -> str | None:
     """End what a crash left open, by doing it or by saying that it will not be done."""
+    adopted = _open_adoption(ws)
+    if adopted is not None:
+        _conclude_adoption(ws, adopted)
+        return f"finished what a crash left: {adopted.reason}"
     intent = _open_intent(ws)
     if intent is None:
         return None
     alias, move = ws.registry.champion(), intent.evidence
+    done = ws.ledger.get(_confirmed(move["base"]))
+    if done is not None:  # the alias was moved then; whoever moved it since is a matter of its own
+        _conclude(ws, done)
+        return f"finished what a crash left: {done.reason}"
     if alias in (move["expected"], move["target"]):
         _finish(ws, intent, held)
         return f"finished what a crash left: {intent.reason}"
@@ -118,14 +128,48 @@ def _finish(ws: Workspace, intent: Entry, held: Lease) -> Entry:
         ws.registry.delete_alias(PREVIOUS)
     held.renew()  # a run that hung until its lease was taken must not move the alias any more
     ws.registry.set_alias(CHAMPION, move["target"])
+    _still_ours(ws, held, intent)
     _assert_served(ws, move["target"])
     entry = _append(
         ws, "champion", _confirmed(move["base"]), intent.as_of, intent.reason.removeprefix("about to "), move
     )
-    ws.champions.append(move["target"], move["kind"], intent.as_of, entry.key)
-    if move["kind"] == "rollback":
-        _quarantine(ws, entry)
+    _conclude(ws, entry)
     return entry
+
+
+def _conclude(ws: Workspace, done: Entry) -> None:
+    """What follows from a confirmation."""
+    ws.champions.append(done.evidence["target"], done.evidence["kind"], done.as_of, done.key)
+    if done.evidence["kind"] == "rollback":
+        _quarantine(ws, done)
+
+
+def _still_ours(ws: Workspace, held: Lease, intent: Entry) -> None:
+    """A request to the registry may take longer than the lease, and others may have moved on by the time it arrives:
+    say so in the ledger, and the next flow puts right what it did."""
+    try:
+        held.renew()
+    except LeaseHeld:
+        target, key = intent.evidence["target"], f"{intent.evidence['base']}:late:{held.token}"
+        _append(ws, "late", key, intent.as_of, f"alias champion was set to {target} too late", {"target": target})
+        raise
+
+
+def _settle_late(ws: Workspace) -> str | None:
+    late = _open_late(ws)
+    if late is None:
+        return None
+    current, reason = ws.champions.current(), "nothing was to be put right"
+    if current is not None and ws.registry.champion() == late.evidence["target"] != current.version:
+        ws.registry.set_alias(CHAMPION, current.version)
+        reason = f"alias champion is back at version {current.version}: {late.reason}"
+    _append(ws, "settled", f"{late.key}:settled", late.as_of, reason, {"late": late.key})
+    return reason
+
+
+def _open_late(ws: Workspace) -> Entry | None:
+    late = ws.ledger.last("late")
+    return late if late is not None and ws.ledger.get(f"{late.key}:settled") is None else None
 
 
 def _quarantine(ws: Workspace, done: Entry) -> None:
@@ -154,8 +198,6 @@ def _agree(ws: Workspace) -> bool:
 
 def _adopt(ws: Workspace, as_of: datetime) -> str:
     """Somebody moved the alias in MLflow (s36): record it as what it is."""
-    from continual.stores.versions import ModelVersion
-
     alias, current = ws.registry.champion(), ws.champions.current()
     old = current.version if current else None
     if alias is None:
@@ -170,10 +212,16 @@ def _adopt(ws: Workspace, as_of: datetime) -> str:
     since = max(utc(as_of), current.as_of) if current else utc(as_of)
     if old is not None:
         ws.registry.set_alias(PREVIOUS, old)
-    entry = _append(ws, "adopted", key, since, reason, {"from": old, "to": alias})
-    ws.versions.register(ModelVersion(version=alias, run_id=ws.registry.version(alias).run_id))
-    ws.champions.append(alias, "adopted", since, entry.key)
+    _conclude_adoption(ws, _append(ws, "adopted", key, since, reason, {"from": old, "to": alias}))
     return reason
+
+
+def _conclude_adoption(ws: Workspace, adopted: Entry) -> None:
+    from continual.stores.versions import ModelVersion
+
+    version = adopted.evidence["to"]
+    ws.versions.register(ModelVersion(version=version, run_id=ws.registry.version(version).run_id))
+    ws.champions.append(version, "adopted", adopted.as_of, adopted.key)
 
 
 def _check_adoptable(ws: Workspace, alias: str, old: str | None) -> None:
@@ -197,6 +245,11 @@ def _open_intent(ws: Workspace) -> Entry | None:
     if intent.evidence["kind"] == "rollback":
         return None if ws.ledger.get(_quarantined(base)) is not None else intent
     return None if _in_history(ws, _confirmed(base)) else intent
+
+
+def _open_adoption(ws: Workspace) -> Entry | None:
+    adopted = ws.ledger.last("adopted")
+    return adopted if adopted is not None and not _in_history(ws, adopted.key) else None
 
 
 def _in_history(ws: Workspace, decision_key: str) -> bool:
