@@ -3,15 +3,15 @@
     python benchmarks/ledger_replay.py --decisions 1000
 
 Fills a ledger in a temporary SQLite database with verdicts of the real gate (a third in the format of the release
-before there was a yearly budget), triggers, looks at the monitor, alarms and diagnoses, derives all again and prints
-one line.
+before there was a yearly budget), triggers, looks at the monitor, alarms, diagnoses and requests for labels, derives
+all again and prints one line.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from continual.core.verdict import (
     PastDecision,
     SliceEvidence,
 )
+from continual.flows.label_order import Order, plan, sentence
 from continual.flows.replay_decisions import rederive
 from continual.policy.last_good import PolicyShelf
 from continual.policy.load import LoadedPolicy
@@ -47,7 +48,8 @@ source: {{kind: folder, predictions: p, labels: l, pattern: "{{date}}.parquet"}}
 features: {{numeric: [x]}}
 label: {{name: y, lag: 1d}}
 sampler: {{kind: uniform}}
-labeler: {{kind: stream}}
+labeler: {{kind: csv}}
+labelling: {{budget: 1000, window: 8d}}
 trainers: [{{name: t, steps: [{{use: sklearn.linear_model.LogisticRegression}}]}}]
 metrics:
   - {{kind: accuracy, owner: a, priority: primary, margin: 0.02, floor: 0.6}}
@@ -71,12 +73,15 @@ def open_ledger(folder: Path) -> tuple[Ledger, PolicyShelf, LoadedPolicy]:
 
 
 def fill(ledger: Ledger, loaded: LoadedPolicy, decisions: int, seed: int = 0) -> None:
-    """Append `decisions` decisions as the flows do: of ten six verdicts, two triggers, two looks at the monitor."""
+    """Append `decisions` decisions as the flows do: of ten six verdicts (after one of them labels are asked for), two
+    triggers, two looks at the monitor."""
     rng, history = np.random.default_rng(seed), []
     for i in range(decisions):
         as_of = START + timedelta(days=i)
         if i % 10 < 6:
             history = [*history[-60:], _verdict(ledger, loaded, rng, as_of, i, tuple(history))]
+            if i % 10 == 5:
+                _ask(ledger, loaded, rng, as_of)
         elif i % 10 < 8:
             _trigger(ledger, loaded, as_of, i)
         else:
@@ -135,6 +140,17 @@ def _trigger(ledger: Ledger, loaded: LoadedPolicy, as_of: datetime, i: int) -> N
     record = {"evidence": evidence.as_dict(), "retrain": decision.retrain}
     reason = f"{'retrain' if decision.retrain else 'no retrain'}: {decision.reason}"
     ledger.append("trigger", f"trigger:{i}", as_of, reason, record, loaded.hash)
+
+
+def _ask(ledger: Ledger, loaded: LoadedPolicy, rng: np.random.Generator, as_of: datetime) -> None:
+    order = Order(labels=400)
+    earlier, verdicts = ledger.entries(kind="labels_asked"), ledger.entries(kind="verdict")
+    record = {"order": asdict(order), **plan(loaded.policy, order, as_of, earlier, verdicts, first=True).as_dict()}
+    answers = int(rng.poisson(record["rows"]))
+    drawn = {"pool": 5000, "new": answers, "answers": answers, "cost": answers * record["price"], "bought": {}}
+    record |= drawn
+    key = f"labels_asked:{as_of.isoformat()}"
+    ledger.append("labels_asked", key, as_of, sentence(record), record, loaded.hash)
 
 
 def _look(ledger: Ledger, loaded: LoadedPolicy, rng: np.random.Generator, as_of: datetime, i: int) -> None:

@@ -18,14 +18,17 @@ from flow_world import refused
 from continual.api import Application
 from continual.core.labelling import Answer, Use
 from continual.errors import BatchError, LabelerError, NotEnoughData, Skipped
-from continual.flows.ask import Order, ask
+from continual.flows.ask import ask
 from continual.flows.evaluate import evaluate
 from continual.flows.label_desk import queue_of, reading_of, tasks_of, waiting_tasks
 from continual.flows.label_intake import collect
+from continual.flows.label_order import Order
 from continual.flows.label_wait import look, offer, wait_over
 from continual.flows.log_rows import log_table
 from continual.flows.logged import labelled_rows
+from continual.flows.replay_decisions import rederive
 from continual.flows.weights import INCLUSION, with_inclusion
+from continual.policy.last_good import PolicyShelf
 
 if TYPE_CHECKING:
     from flow_world import Stages, World
@@ -95,6 +98,9 @@ def test_s13_every_row_of_the_draw_has_its_chance_on_record_and_the_budget_is_ke
     before = world.dump()
     again = ask(world.ws(), ASKED, Order(labels=5))
     assert again.reason == found.reason and world.dump() == before
+    shelf = PolicyShelf(world.settings.home, world.settings.configs)
+    (derived,) = [one for one in rederive(ws.ledger, shelf) if one.kind == "labels_asked"]
+    assert derived.same, derived.difference
     refused(lambda: ask(ws, day(20.1)), Skipped, "left in the period")
     assert "answers for" in found.reason and "left until the period ends" in found.reason
 

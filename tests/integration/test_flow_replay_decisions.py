@@ -64,6 +64,8 @@ def test_a_thousand_decisions_of_every_kind_are_derived_again_to_the_byte(opened
         ("monitor", "json_remove(evidence, '$.reading')", "the evidence is incomplete"),
         ("trigger", "json_remove(evidence, '$.evidence.as_of')", "the evidence is incomplete"),
         ("alarm", "json_set(evidence, '$.reading.reason', 'all well')", "another reading"),
+        ("labels_asked", "json_set(evidence, '$.account.budget', 5000)", "same answer, other account"),
+        ("labels_asked", "json_set(evidence, '$.cost', 1)", "same answer, other cost"),
     ],
 )
 def test_a_decision_that_does_not_follow_is_found(opened: Opened, kind: str, statement: str, says: str) -> None:

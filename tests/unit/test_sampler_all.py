@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
+from continual.samplers import _columns, _systematic
 from continual.samplers._designs import inclusion_probabilities, keyed_uniform, union
 from continual.samplers.base import SAMPLERS, Pool
 
 every_sampler = pytest.mark.parametrize("kind", SAMPLERS.kinds)
 both_designs = pytest.mark.parametrize("design", ["poisson", "fixed"])
 #: What a kind cannot do without.
-NEEDS = {
-    "mixture": {"components": [{"share": 1, "sampler": {"kind": k}} for k in ("margin", "slice_deficit", "newest")]}
-}
+COMPONENTS = [{"share": 1, "sampler": {"kind": k}} for k in ("margin", "slice_deficit", "newest")]
+NEEDS = {"mixture": {"components": COMPONENTS}}
 EVERYTHING = ("model", "rival", "committee", "slices", "needed", "event_time")
 
 
@@ -131,6 +131,55 @@ def test_a_draw_is_repeatable_and_does_not_depend_on_the_order_of_the_pool(kind,
     assert np.array_equal(other.chosen, first.chosen[order])
     assert other.probability == pytest.approx(first.probability[order], rel=1e-9)
     assert not np.array_equal(sampler.draw(pool, seed=8).chosen, first.chosen)
+
+
+def _chunked(kind, **fields):
+    """A mixture hands its chunks on to nobody: its components say how much they read at a time."""
+    if kind == "mixture":
+        inner = [
+            {"share": c["share"], "sampler": {**c["sampler"], **_chunked(c["sampler"]["kind"])}} for c in COMPONENTS
+        ]
+        return {"components": inner}
+    return {"chunk": 64} if "chunk" in type(_make(kind)).model_fields else {}
+
+
+class Sliced:
+    """Rows that can be had a slice at a time and no other way, so that no sampler holds a whole pool."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, where):
+        if isinstance(where, slice):
+            assert where.stop - where.start <= 64
+        return self.rows.iloc[where] if hasattr(self.rows, "iloc") else self.rows[where]
+
+
+@every_sampler
+@both_designs
+def test_a_pool_larger_than_a_chunk_is_drawn_chunk_by_chunk(kind, design, models, monkeypatch):
+    pool = _pool(models)
+    whole = _make(kind, budget=120, design=design).draw(pool, seed=7)
+    for function in (_columns.chunks, _columns.kept, _columns.Column.__init__):
+        small = tuple(64 if default == _columns.CHUNK else default for default in function.__defaults__)
+        monkeypatch.setattr(function, "__defaults__", small)
+    monkeypatch.setattr(_systematic.systematic, "__defaults__", (64,))
+    sampler = _make(kind, budget=120, design=design, **_chunked(kind))
+    large = replace(
+        pool,
+        keys=Sliced(pool.keys),
+        features=Sliced(pool.features),
+        event_time=Sliced(pool.event_time),
+        slices={name: Sliced(inside) for name, inside in pool.slices.items()},
+        notes={},
+    )
+    pieces = list(sampler.pieces(large, seed=7))
+    assert [piece.rows for piece in pieces] == list(_columns.chunks(500, 64))
+    assert np.concatenate([piece.probability for piece in pieces]) == pytest.approx(whole.probability, rel=1e-9)
+    assert np.array_equal(np.concatenate([piece.chosen for piece in pieces]), whole.chosen)
 
 
 @every_sampler

@@ -99,8 +99,8 @@ def decide(call: Call) -> Outcome:
 
 
 def ask(call: Call) -> Outcome:
-    from continual.flows.ask import Order
     from continual.flows.ask import ask as flow
+    from continual.flows.label_order import Order
 
     extra, form = call.moment.extra, call.params
     cause = str(extra.get("cause") or form.get("reason") or "asked for by hand")

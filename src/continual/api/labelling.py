@@ -10,9 +10,10 @@ from continual.core.labelling import Answer
 from continual.core.window import utc
 from continual.errors import LabelerError
 from continual.flows import label_intake, label_quality, label_wait
-from continual.flows.ask import Order, ask
-from continual.flows.label_budget import account_of, price_of
+from continual.flows.ask import ask
+from continual.flows.label_budget import account_of
 from continual.flows.label_desk import queue_of, reading_of, waiting_tasks
+from continual.flows.label_order import Order, price_of
 from continual.flows.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Labelling:
         Skipped: labels come by themselves.
         """
         account = account_of(self.workspace, as_of)
-        _, unit = price_of(self.workspace)
+        _, unit = price_of(self.workspace.policy)
         return {
             "counts": reading_of(self.workspace).counts(),
             "account": {**account.as_dict(), "left": account.left, "unit": unit},

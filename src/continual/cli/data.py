@@ -13,7 +13,6 @@ from continual.cli import withdrawals
 from continual.cli.deployment import deployment
 from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, OneApp, Reason, examples
 from continual.cli.output import print_json, print_table, say
-from continual.core.window import floor_day
 from continual.flows.workspace import Outcome
 
 if TYPE_CHECKING:
@@ -51,13 +50,15 @@ def erase(
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete every trace of these records for good: predictions, labels, scores, quarantine, datasets and snapshots.
+    """Delete every trace of these records for good: predictions, labels, scores, quarantine, datasets, snapshots, label
+    requests and answers.
 
     Cells of their days are rebuilt without them. Evaluations made before stay as they were and are marked by the table
     `erasure`. What a model learnt from the rows stays in the model: retrain. The keys are written down nowhere.
-    Delivered files and backups are out of reach.
+    Delivered files, tasks in Label Studio and backups are out of reach.
     """
     from continual.flows.erase import erase as forget
+    from continual.flows.erase import find
     from continual.flows.knowledge import newest
 
     wanted = [*(keys or []), *(file.read_text(encoding="utf-8").split("\n") if file else [])]
@@ -66,7 +67,7 @@ def erase(
         raise typer.BadParameter("name at least one record: --key KEY or --keys FILE")
     ws = deployment(home, configs).act(app)
     if dry_run:
-        _foretell(ws.log.erasure.find(wanted), ws.datasets.holding(wanted), as_json)
+        _foretell(find(ws, wanted), ws.datasets.holding(wanted), as_json)
     else:
         _say(forget(ws, wanted, reason, as_of or newest(ws)), as_json)
 
@@ -91,13 +92,14 @@ def expire(
     back does not vanish at once. `store.keep_rows` in the policy does it every week by itself.
     """
     from continual.flows.erase import expire as drop
+    from continual.flows.erase import find_before
     from continual.flows.knowledge import newest
 
     ws = deployment(home, configs).act(app)
     known = as_of or newest(ws)
     before = known - timedelta(days=older_than)
     if dry_run:
-        _foretell(ws.log.erasure.find_before(floor_day(before)), (), as_json)
+        _foretell(find_before(ws, before), (), as_json)
     else:
         _say(drop(ws, before, reason, known), as_json)
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from continual.core.labelling import State, Use
-from continual.core.window import Window, floor_day, utc
+from continual.core.window import Window, utc
 from continual.errors import Skipped
-from continual.flows.label_budget import ASKED, account_of, price_of
+from continual.flows.label_budget import ASKED, check_asks
 from continual.flows.label_draw import Drawn, draw
+from continual.flows.label_order import Order, plan, sentence
 from continual.flows.logged import labelled_rows
 from continual.flows.pool import slice_members
 from continual.flows.weights import requests_of
 from continual.flows.workspace import Outcome, Workspace
-from continual.policy.windows import retrain_windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,24 +25,6 @@ if TYPE_CHECKING:
     from continual.core.label_budget import Account
     from continual.stores.entry import Entry
     from continual.stores.requests import LabelRequest
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked for. labels: how many rows, None = what the budget leaves. slice: where, None = where the pending
-    verdict lacks labels. cause: why, for the ledger."""
-
-    labels: int | None = None
-    slice: str | None = None
-    cause: str = "asked for by hand"
-
-
-@dataclass(frozen=True)
-class Need:
-    """Where labels decide something. verdict: ledger key of the verdict that needs them, None = a person said so."""
-
-    slices: Mapping[str, int]
-    verdict: str | None = None
 
 
 def ask(ws: Workspace, as_of: datetime, order: Order | None = None) -> Outcome:
@@ -65,48 +46,17 @@ def ask(ws: Workspace, as_of: datetime, order: Order | None = None) -> Outcome:
 
 
 def _buy(ws: Workspace, as_of: datetime, order: Order, key: str) -> Entry:
-    need = need_of(ws, as_of, order)
-    found, rows = account_of(ws, as_of), 0
-    rows = found.affordable(ws.policy.labelling.answers_a_row, urgent=bool(need.slices))
-    rows = rows if order.labels is None else min(rows, order.labels)
-    if rows < 1:
-        raise _no_budget(ws, found)
-    window = ask_window(ws, as_of)
-    pool = _pool(ws, window, as_of)
-    drawn = draw(ws, pool, rows, need.slices, window, as_of)
-    requests = _requests(ws, pool, drawn, window, as_of, urgent=bool(need.slices))
+    check_asks(ws)
+    first = ws.champions.current() is None
+    found = plan(ws.policy, order, as_of, ws.ledger.entries(kind=ASKED), ws.ledger.entries(kind="verdict"), first)
+    if found.rows < 1:
+        raise _no_budget(found.account)
+    pool = _pool(ws, found.window, as_of)
+    drawn = draw(ws, pool, found.rows, found.need.slices, found.window, as_of)
+    requests = _requests(ws, pool, drawn, found.window, as_of, urgent=bool(found.need.slices))
     requests_of(ws).ask(requests)
-    record = _record(ws, pool, drawn, requests, order, need, found, window)
-    return ws.ledger.append(ASKED, key, as_of, _sentence(ws, record), record, ws.loaded.hash, ws.run)
-
-
-def need_of(ws: Workspace, as_of: datetime, order: Order) -> Need:
-    """The slice of the order, else those of the newest verdict if it said that it needs labels.
-
-    Raises
-    ------
-    Skipped: the policy has no such slice.
-    """
-    if order.slice is not None:
-        return Need({order.slice: order.labels or 0})
-    newest = ws.ledger.entries(kind="verdict", newest_first=True)
-    last = next((entry for entry in newest if utc(entry.as_of) <= utc(as_of)), None)
-    if last is None or last.evidence["verdict"]["answer"] != "need_labels":
-        return Need({})
-    verdict = last.evidence["verdict"]
-    needs = {name: n for name, n in verdict["labels_needed"].items() if name in verdict["blocking"]}
-    return Need(needs or verdict["labels_needed"], last.key)
-
-
-def ask_window(ws: Workspace, as_of: datetime) -> Window:
-    """Whole days before `as_of`: rows that will judge and later train; before the first champion those that train
-    now, too."""
-    policy, end = ws.policy, floor_day(as_of)
-    length = policy.labelling.window or policy.window.evaluation
-    start = end - length
-    if policy.labelling.window is None and ws.champions.current() is None:
-        start = retrain_windows(policy, as_of).training.start
-    return Window(max(start, floor_day(policy.active.start)), end)
+    record = {"order": asdict(order), **found.as_dict(), **_bought(ws, pool, drawn, requests, found.price)}
+    return ws.ledger.append(ASKED, key, as_of, sentence(record), record, ws.loaded.hash, ws.run)
 
 
 def _pool(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
@@ -166,34 +116,21 @@ def _requests(
     ]
 
 
-def _record(
-    ws: Workspace,
-    pool: pd.DataFrame,
-    drawn: Drawn,
-    requests: list[LabelRequest],
-    order: Order,
-    need: Need,
-    account: Account,
-    window: Window,
+def _bought(
+    ws: Workspace, pool: pd.DataFrame, drawn: Drawn, requests: list[LabelRequest], price: float
 ) -> dict[str, Any]:
+    """What the draw came to."""
     new = np.array([request.state == State.OPEN for request in requests])
-    price, unit = price_of(ws)
     answers = sum(request.needed for request in requests if request.state == State.OPEN)
     members = slice_members(ws, pool)
     parts = {name: float(pi[~pool["pending"].to_numpy(dtype=bool)].sum()) for name, pi in drawn.components.items()}
     return {
-        "order": asdict(order),
-        "need": {"slices": dict(need.slices), "verdict": need.verdict},
-        "account": account.as_dict(),
-        "window": window.as_dict(),
         "pool": len(pool),
         "chosen": int(drawn.chosen.sum()),
         "new": int(new.sum()),
         "answers": answers,
         "training": int((new & drawn.training).sum()),
         "doubled": int((new & drawn.doubled).sum()),
-        "price": price,
-        "unit": unit,
         "cost": answers * price,
         "bought": {name: int((inside & new).sum()) for name, inside in members.items() if (inside & new).any()},
         "expected": parts,
@@ -202,19 +139,7 @@ def _record(
     }
 
 
-def _sentence(ws: Workspace, record: Mapping[str, Any]) -> str:
-    account, need = record["account"], record["need"]
-    left = account["budget"] + account["carried"] - account["spent"] - record["cost"]
-    where = ", ".join(f"{record['bought'].get(name, 0):,} in {name}" for name in need["slices"])
-    why = f"; for {need['verdict']}" if need["verdict"] else f"; {record['order']['cause']}"
-    return (
-        f"{record['new']:,} of {record['pool']:,} rows of {Window.from_dict(record['window'])} to be labelled"
-        f"{f' ({where})' if where else ''}, {record['answers']:,} answers for {record['cost']:,.6g} {record['unit']}, "
-        f"{left:,.6g} of {account['budget']:,.6g} left until the period ends{why}"
-    )
-
-
-def _no_budget(ws: Workspace, found: Account) -> Skipped:
+def _no_budget(found: Account) -> Skipped:
     kept = f", {found.reserve:.0%} of it kept for verdicts that need labels" if found.reserve else ""
     return Skipped(
         "There must be budget for at least one label.",

@@ -1,8 +1,9 @@
-"""Forget record keys, or days past their retention: from the log, the quarantine and the datasets.
+"""Forget record keys, or days past their retention: from the log, the quarantine, the datasets and the label queue.
 
 The intent, with the affected days, is on record before the first row goes: a killed run is finished by the same call.
 The ledger says how many rows and why, never whose: a request is recognised by a salted digest. Outside its reach:
-delivered files in the landing folder, example rows in the tracking server, what a model has learnt, backups.
+delivered files in the landing folder, files of answers, tasks that a labelling server holds, example rows in the
+tracking server, what a model has learnt, backups.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ from continual.flows.workspace import Outcome, Workspace
 if TYPE_CHECKING:
     from continual.stores.entry import Entry
     from continual.stores.erasure import ErasureStore
+    from continual.stores.label_erase import LabelErasure
     from continual.stores.log_erase import Erased
 
 
@@ -47,6 +50,7 @@ def erase(ws: Workspace, keys: Collection[str], reason: str, as_of: datetime) ->
             datasets = _datasets(ws, intent, wanted)
             held.renew()
             ws.log.erasure.erase(wanted)
+            _forget_labels(ws, wanted)
             _forget_cells(ws, intent)
             DataDocs(ws.settings.home, ws.app).forget()
             _store(ws).shrink_items(_left(ws, intent.evidence["items"]))
@@ -67,12 +71,13 @@ def expire(ws: Workspace, before: datetime, reason: str, as_of: datetime) -> Out
     first, as_of = floor_day(before), utc(as_of)
     with lease(ws.db, ws.app, ws.holder, LEASE, None) as held:
         key = f"retention:{first.date().isoformat()}:{as_of.isoformat()}"
-        intent = ws.ledger.get(key) or _intend(ws, key, ws.log.erasure.find_before(first), reason, as_of)
+        intent = ws.ledger.get(key) or _intend(ws, key, find_before(ws, first), reason, as_of)
         done = ws.ledger.get(f"{key}:done")
         if done is None:
             _store(ws).record(key, _days(intent), reason, as_of, "retention")
             held.renew()
             ws.log.erasure.expire_before(first)
+            _queue(ws).expire_before(first)
             DataDocs(ws.settings.home, ws.app).forget(first)
             _store(ws).shrink_items(_left(ws, intent.evidence["items"]))
             done = _end(ws, intent, {})
@@ -86,6 +91,19 @@ def expire_snapshots(ws: Workspace, older_than: datetime) -> Outcome:
     return Outcome(f"{count} snapshots expired, {len(kept)} kept for datasets", {"expired": count})
 
 
+def find(ws: Workspace, keys: Collection[str]) -> Erased:
+    """What `erase` would delete now."""
+    found = ws.log.erasure.find(keys)
+    return replace(found, rows={**found.rows, **_queue(ws).find(keys)})
+
+
+def find_before(ws: Workspace, moment: datetime) -> Erased:
+    """What `expire` would delete now."""
+    first = floor_day(moment)
+    found = ws.log.erasure.find_before(first)
+    return replace(found, rows={**found.rows, **_queue(ws).find_before(first)})
+
+
 def _asked(ws: Workspace, keys: list[str], reason: str, as_of: datetime) -> Entry:
     """The intent of this very request, from before a kill or made now."""
     for entry in ws.ledger.entries(kind="erase_intent", since=as_of):
@@ -95,9 +113,7 @@ def _asked(ws: Workspace, keys: list[str], reason: str, as_of: datetime) -> Entr
     salt = secrets.token_hex(16)
     request = _sealed(keys, salt)
     more = {"salt": salt, "request": request, "keys": len(keys)}
-    return _intend(
-        ws, f"erase:{request[:32]}", ws.log.erasure.find(keys), reason, as_of, more, ws.datasets.holding(keys)
-    )
+    return _intend(ws, f"erase:{request[:32]}", find(ws, keys), reason, as_of, more, ws.datasets.holding(keys))
 
 
 def _sealed(keys: Iterable[str], salt: str) -> str:
@@ -122,6 +138,15 @@ def _intend(
     said = f"about to delete {rows:,} rows of {len(days)} days and of {len(datasets)} datasets: {reason}"
     record["datasets"] = sorted(datasets)
     return ws.ledger.append(f"{kind}_intent", key, as_of, said, record, ws.loaded.hash, ws.run)
+
+
+def _forget_labels(ws: Workspace, keys: Collection[str]) -> None:
+    """The rows of a file of tasks go, what people have filled in beside them stays."""
+    from continual.flows.label_desk import desk_of
+    from continual.labelers import _files
+
+    _files.drop(desk_of(ws).folder / _files.TASKS, keys)
+    _queue(ws).erase(keys)
 
 
 def _forget_cells(ws: Workspace, intent: Entry) -> None:
@@ -156,3 +181,9 @@ def _store(ws: Workspace) -> ErasureStore:
     from continual.stores.erasure import ErasureStore
 
     return ErasureStore(ws.db, ws.app)
+
+
+def _queue(ws: Workspace) -> LabelErasure:
+    from continual.stores.label_erase import LabelErasure
+
+    return LabelErasure(ws.db, ws.app)

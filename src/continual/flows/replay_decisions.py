@@ -238,3 +238,20 @@ def _alarm(replay: Replay, entry: Entry) -> Both:
 
 def _alarmed(alarms: list[str]) -> str:
     return "alarm" if alarms else "quiet"
+
+
+@derives("labels_asked")
+def _labels_asked(replay: Replay, entry: Entry) -> Both:
+    """How many labels, where, from which window and at what price; the rows are drawn from the log, not from here."""
+    from continual.flows.label_order import Order, plan, sentence
+    from continual.stores.entry import storable
+
+    seen = entry.evidence
+    verdicts, asked = replay.before(entry, "verdict"), replay.before(entry, "labels_asked")
+    first = not (replay.before(entry, "champion") or replay.before(entry, "adopted"))
+    found = plan(replay.policy(entry), Order(**seen["order"]), entry.as_of, asked, verdicts, first).as_dict()
+    again = dict(storable({name: value for name, value in found.items() if name in seen}))  # once without `rows`
+    again |= {"cost": seen["answers"] * again["price"]}
+    recorded = {name: seen[name] for name in again}
+    said = {"answer": "ask" if found["rows"] else "ask nobody", "reason": sentence({**seen, **again})}
+    return Both("", {**recorded, "answer": "ask", "reason": entry.reason}, {**again, **said})

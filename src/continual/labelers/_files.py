@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from continual.core.labelling import Answer, Question, Task
 from continual.core.window import utc
 
 KEY, LABEL, ANNOTATOR, WHEN = "record_key", "label", "annotator", "answered_at"
+#: Name of a task file in the folder of a desk.
+TASKS = "tasks.csv"
 #: Columns a task file must not take from the log, since annotators write them or they are ours.
 OWN = (KEY, LABEL, ANNOTATOR, WHEN, "use", "suggestion")
 
@@ -41,6 +43,27 @@ def write_tasks(path: Path, tasks: Sequence[Task], question: Question) -> None:
             shown = [_cell(task.fields.get(name)) for name in names]
             writer.writerow([_cell(task.key), "", "", *hint, *shown])
     part.replace(path)
+
+
+def drop(path: Path, keys: Collection[str]) -> None:
+    """Rewrite a task file without the rows of these record keys; what is filled in stays. No file: nothing."""
+    if not path.exists():
+        return
+    part, gone = path.with_suffix(".tmp"), {*keys, *(str(_cell(key)) for key in keys)}
+    with path.open(newline="", encoding="utf-8-sig") as old, part.open("w", newline="", encoding="utf-8-sig") as new:
+        mark = _delimiter(old)
+        rows = csv.reader(old, delimiter=mark)
+        names = next(rows, [])
+        at = names.index(KEY) if KEY in names else 0
+        csv.writer(new, delimiter=mark).writerows([names, *(row for row in rows if not row or row[at] not in gone)])
+    part.replace(path)
+
+
+def _delimiter(file: TextIO) -> str:
+    """Spreadsheets of half the world write semicolons."""
+    start = file.read(4096).split("\n")[0]
+    file.seek(0)
+    return ";" if start.count(";") > start.count(",") else ","
 
 
 def _column(name: str) -> str:
@@ -79,11 +102,7 @@ def read_answers(path: Path, question: Question, now: datetime, annotator: str |
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            start = file.read(4096)
-            file.seek(0)
-            # spreadsheets of half the world write semicolons
-            mark = ";" if start.split("\n")[0].count(";") > start.split("\n")[0].count(",") else ","
-            reader = csv.DictReader(file, delimiter=mark)
+            reader = csv.DictReader(file, delimiter=_delimiter(file))
             missing = [name for name in (KEY, LABEL) if name not in (reader.fieldnames or [])]
             if missing:
                 raise ValueError(

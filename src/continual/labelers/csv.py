@@ -26,7 +26,7 @@ class Csv(Labeler):
     kind: Literal["csv"] = "csv"
 
     def offer(self, desk: Desk, tasks: Sequence[Task]) -> Offered:
-        path = desk.folder / "tasks.csv"
+        path = desk.folder / _files.TASKS
         _files.write_tasks(path, tasks, desk.question)
         (desk.folder / "answers").mkdir(parents=True, exist_ok=True)
         return Offered(f"{len(tasks):,} rows to label in {path}; put answers into {path.parent / 'answers'}")

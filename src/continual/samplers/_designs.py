@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from continual.samplers._columns import Column, column, together
 
 Floats = npt.NDArray[np.float64]
 #: Keys hashed at a time.
@@ -14,30 +17,53 @@ KEYS = 200_000
 
 
 def inclusion_probabilities(weights: Floats, budget: float) -> Floats:
+    """`shared`, of weights in memory: (n,) -> (n,).
+
+    Raises
+    ------
+    ValueError: as `shared`.
+    """
+    return np.asarray(shared(np.asarray(weights, dtype=float), budget).array(), dtype=float)
+
+
+def shared(weights: Column | Floats, budget: float) -> Column:
     """pi_i = min(1, c w_i) with sum(pi) = min(budget, n); the capped excess is redistributed.
 
     Raises
     ------
     ValueError: a weight is negative or not finite, or all are zero.
     """
-    weights = np.asarray(weights, dtype=float)
-    if not np.all(np.isfinite(weights)) or np.any(weights < 0) or not weights.any():
-        raise ValueError("weights must be finite, non-negative and not all zero")
-    pi = np.zeros(len(weights))
-    capped = np.zeros(len(weights), dtype=bool)
-    left = float(min(budget, int(np.count_nonzero(weights))))
+    found = column(weights)
+    left, cap = min(budget, found.total(_positive)), np.inf
+    if not left:
+        raise _no_weights()
     while True:
-        free = ~capped
-        largest = weights[free].max(initial=0.0)
-        if largest == 0:
-            return pi
-        share = weights[free] / largest  # sums of the weights themselves may overflow
-        pi[free] = share * (left / share.sum())
-        over = free & (pi >= 1)
-        if not over.any():
-            return pi
-        pi[over], capped = 1.0, capped | over
-        left -= float(np.count_nonzero(over))
+        base, scale = _scale(found, left, cap)
+        if scale < 1:
+            break
+        over = [w[(w < cap) & (np.minimum(w, base) / base * scale >= 1)] for _, w in found.chunks()]
+        left -= sum(len(w) for w in over)
+        cap = min(float(w.min(initial=np.inf)) for w in over)
+    return found.map(lambda w: np.where(w >= cap, 1.0, np.minimum(w, base) / base * scale))
+
+
+def _scale(weights: Column, left: float, cap: float) -> tuple[float, float]:
+    """(base, c) such that c w / base sums to `left` over the weights below the cap; their largest is the base, since
+    sums of the weights themselves may overflow. c = 0: every row that can be drawn is certain."""
+    base = max((float(w[w < cap].max(initial=0)) for _, w in weights.chunks()), default=0.0)
+    if base == 0:
+        return 1.0, 0.0
+    return base, left / sum(float((w[w < cap] / base).sum()) for _, w in weights.chunks())
+
+
+def _positive(weights: Floats) -> int:
+    if not np.all(np.isfinite(weights)) or np.any(weights < 0):
+        raise _no_weights()
+    return int(np.count_nonzero(weights))
+
+
+def _no_weights() -> ValueError:
+    return ValueError("weights must be finite, non-negative and not all zero")
 
 
 def union(parts: Iterable[Floats]) -> Floats:
@@ -45,38 +71,40 @@ def union(parts: Iterable[Floats]) -> Floats:
     first, *others = parts
     if not others:
         return first
-    left_out = 1 - first
-    for pi in others:
-        left_out = left_out * (1 - pi)
-    return np.asarray(1 - left_out)
+    return np.asarray(1 - reduce(lambda left, pi: left * (1 - pi), others, 1 - first))
 
 
-def united(given: Mapping[str, Floats], free: Mapping[str, Floats], budget: float) -> dict[str, Floats]:
+def united(
+    given: Mapping[str, Column | Floats], free: Mapping[str, Column | Floats], budget: float
+) -> dict[str, Column]:
     """`given` and `free`, the latter all multiplied by one number (and capped at 1) so that the union sums to `budget`:
     what the overlap of components saves is redistributed.
 
     given, free: component -> (n,) inclusion probabilities that together sum to at most the budget. The sum of the
     union is concave in the number, so Newton's steps from below reach it without overshooting.
     """
-    kept = np.ones(len(next(iter(free.values()))))
-    for pi in given.values():
-        kept = kept * (1 - pi)
+    fixed, spare = ({name: column(pi) for name, pi in some.items()} for some in (given, free))
     scale = 1.0
     for _ in range(60):
-        out, slope = kept.copy(), np.zeros(len(kept))
-        for pi in free.values():
-            out *= 1 - np.minimum(1, scale * pi)
-        missing = budget - (len(kept) - out.sum())
-        if missing <= 1e-10 * budget:
+        missing, steep = _step([*fixed.values()], [*spare.values()], scale, budget)
+        if missing <= 1e-10 * budget or steep <= 0:  # steep: every row that can be drawn is certain
             break
-        for pi in free.values():
-            below = scale * pi < 1
-            slope[below] += pi[below] / (1 - scale * pi[below])
-        steep = float((out * slope).sum())
-        if steep <= 0:
-            break  # every row that can be drawn is certain
         scale += missing / steep
-    return {**given, **{name: np.minimum(1, scale * pi) for name, pi in free.items()}}
+    return {**fixed, **{name: pi.map(lambda p: np.minimum(1, scale * p)) for name, pi in spare.items()}}
+
+
+def _step(fixed: list[Column], free: list[Column], scale: float, budget: float) -> tuple[float, float]:
+    """What the union lacks to the budget, and its slope in `scale`."""
+    taken = steep = 0.0
+    everything = together(lambda *parts: np.stack(parts), *fixed, *free)
+    for _, parts in everything.chunks():
+        kept, own = (1 - parts[: len(fixed)]).prod(axis=0), parts[len(fixed) :]
+        out = kept * (1 - np.minimum(1, scale * own)).prod(axis=0)
+        below = scale * own < 1
+        slope = np.where(below, own / np.where(below, 1 - scale * own, 1), 0).sum(axis=0)
+        taken += float((1 - out).sum())
+        steep += float((out * slope).sum())
+    return budget - taken, steep
 
 
 def keyed_uniform(keys: npt.NDArray[Any], seed: int) -> Floats:
@@ -92,25 +120,3 @@ def keyed_uniform(keys: npt.NDArray[Any], seed: int) -> Floats:
         hashed = pd.util.hash_array(part, hash_key=salt, categorize=False)
         out[start : start + KEYS] = (hashed >> np.uint64(11)).astype(float) / float(1 << 53)
     return out
-
-
-def systematic(
-    probability: Floats, uniform: Floats, strata: npt.NDArray[np.int64] | None, seed: int
-) -> npt.NDArray[np.bool_]:
-    """(n,) rows of a sample of fixed size sum(pi) with exactly these inclusion probabilities.
-
-    Randomised systematic sampling (Madow 1949; Hartley & Rao 1962): rows in random order, or by stratum and in random
-    order inside, probabilities laid end to end on a line, one row at every whole step from a random start. A row of
-    length pi holds a step with chance pi whatever the order. Inside strata the number is sum(pi) of the stratum up or
-    down to a whole one. probability, uniform, strata: (n,); uniform: of `keyed_uniform`.
-    """
-    order = np.argsort(uniform, kind="stable") if strata is None else np.lexsort((uniform, strata))
-    ends = np.cumsum(probability[order])
-    whole = np.round(ends[-1])
-    if abs(ends[-1] - whole) < 1e-6:
-        ends *= whole / ends[-1]  # rounding must not cost a row
-    start = np.random.default_rng([seed, 0x5A11]).random()
-    steps = np.floor(ends + start)
-    chosen = np.zeros(len(probability), dtype=bool)
-    chosen[order] = np.diff(steps, prepend=np.floor(start)) > 0
-    return chosen

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
-from continual.samplers._scores import CHUNK, Believed, by_chunk, floored
+from continual.samplers._columns import CHUNK, Column, constant
+from continual.samplers._scores import Believed, by_chunk, floored
 from continual.samplers.base import Floats, Pool, Reads, Sampler
 
 
@@ -30,8 +30,8 @@ class Informative(Sampler):
     def measure(self, model: Any, features: Any) -> Floats:
         """(m,) non-negative numbers, larger = asked about sooner. model: classifier; features: (m, d)."""
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         if pool.model is None:
-            return np.ones(len(pool))
+            return constant(1.0, len(pool))
         model = Believed(pool.model, pool.calibration)
         return floored(by_chunk(pool, lambda part: self.measure(model, part), self.chunk), self.uniform_share)

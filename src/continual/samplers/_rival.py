@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from continual.samplers._columns import Column
 from continual.samplers._scores import by_chunk
 from continual.samplers.base import Floats, Pool
 
@@ -34,7 +35,7 @@ def is_number(model: Any) -> bool:
     return not hasattr(model, "predict_proba")
 
 
-def disagreement(pool: Pool, chunk: int) -> Floats | None:
+def disagreement(pool: Pool, chunk: int) -> Column | None:
     """(n,) of `differ`, or None when there are not two to compare, or they agree everywhere."""
     if pool.model is None or pool.rival is None:
         return None

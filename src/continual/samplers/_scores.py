@@ -1,29 +1,23 @@
-"""What models say about a pool, a chunk of rows at a time: memory is bounded by the chunk, whatever the pool."""
+"""What models say about a pool, a chunk of rows at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from continual.samplers._columns import CHUNK, Column, constant, kept
 from continual.samplers.base import Calibration, Floats, Pool
 
-#: Rows scored at a time.
-CHUNK = 200_000
 
+def by_chunk(pool: Pool, read: Callable[[Any], Any], size: int = CHUNK) -> Column:
+    """(n,) of `read`, which turns a chunk of features (m, d) into (m,) numbers; it is called once for each."""
 
-def chunks(n: int, size: int = CHUNK) -> Iterator[slice]:
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
+    def measured(part: slice) -> list[Floats]:
+        return [np.asarray(read(rows(pool.features, part)), dtype=float)]
 
-
-def by_chunk(pool: Pool, read: Callable[[Any], Any], size: int = CHUNK) -> Floats:
-    """(n,) of `read`, which turns a chunk of features (m, d) into (m,) numbers."""
-    out = np.empty(len(pool))
-    for part in chunks(len(pool), size):
-        out[part] = np.asarray(read(rows(pool.features, part)), dtype=float)
-    return out
+    return kept(len(pool), measured, size=size)[0]
 
 
 def rows(features: Any, part: slice) -> Any:
@@ -43,10 +37,17 @@ class Believed:
         return found if self.calibration is None else np.asarray(self.calibration(found), dtype=float)
 
 
-def floored(weights: Floats, uniform_share: float) -> Floats:
+def floored(weights: Column, uniform_share: float) -> Column:
     """share / n + (1 - share) w / sum(w), (n,): no row is beyond reach, so that every estimate stays possible."""
+    total = weights.total(_sum)
+    flat = 1.0 / max(len(weights), 1)
+    if total == 0:
+        return constant(flat, len(weights))
+    return weights.map(lambda w: uniform_share * flat + (1 - uniform_share) * w / total)
+
+
+def _sum(weights: Floats) -> float:
     total = float(weights.sum())
     if not np.isfinite(total) or (weights < 0).any():
         raise ValueError("weights must be finite, non-negative and not all zero")
-    flat = np.full(len(weights), 1.0 / max(len(weights), 1))
-    return flat if total == 0 else uniform_share * flat + (1 - uniform_share) * weights / total
+    return total

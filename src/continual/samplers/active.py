@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from continual.samplers._designs import inclusion_probabilities, united
+from continual.samplers._columns import CHUNK, Column, constant, kept
+from continual.samplers._designs import shared, united
 from continual.samplers._rival import Said, differ, is_number
-from continual.samplers._scores import CHUNK, Believed, chunks, floored, rows
-from continual.samplers._strata import floors
+from continual.samplers._scores import Believed, floored, rows
+from continual.samplers._strata import floors, scaled
 from continual.samplers.base import Floats, Pool, Reads, Sampler
 from continual.samplers.uncertainty import Uncertainty
 
@@ -36,33 +37,33 @@ class ActiveSampler(Sampler):
         rival: frozenset[Reads] = frozenset({"rival"} if self.disagreement_share else ())
         return rival | {"model", "slices", "needed"}
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         return floored(self._scan(pool)[0], self.uniform_share)
 
-    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
+    def parts(self, pool: Pool, budget: float) -> dict[str, Column]:
         wanted = {name: float(max(self.slice_floor, pool.needed.get(name, 0))) for name in pool.slices}
-        floor = floors(pool.slices, wanted, len(pool))
-        floor *= min(1.0, 0.5 * budget / max(floor.sum(), 1e-12))
-        rest = budget - float(floor.sum())
+        floor = scaled(floors(pool.slices, wanted, len(pool)), 0.5 * budget)
+        rest = budget - floor.total()
         spread, apart = self._scan(pool)
         share = self.disagreement_share if apart.any() else 0.0
-        weights = floored(spread, self.uniform_share) if spread.any() else np.ones(len(pool))
-        free = {"uncertainty": inclusion_probabilities(weights, (1 - share) * rest)}
+        weights = floored(spread, self.uniform_share) if spread.any() else constant(1.0, len(pool))
+        free = {"uncertainty": shared(weights, (1 - share) * rest)}
         if share:
-            free["disagreement"] = inclusion_probabilities(apart, share * rest)
+            free["disagreement"] = shared(apart, share * rest)
         return united({"slice_floor": floor} if floor.any() else {}, free, budget)
 
-    def _scan(self, pool: Pool) -> tuple[Floats, Floats]:
+    def _scan(self, pool: Pool) -> list[Column]:
         """(n,) sqrt(c(1-c)) and (n,) disagreement, 0 where nothing is known; each model reads each chunk once."""
-        spread, apart = np.zeros(len(pool)), np.zeros(len(pool))
-        rival = pool.rival if self.disagreement_share else None
         if pool.model is None:
-            return spread, apart
-        for part in chunks(len(pool), self.chunk):
-            features, answers = rows(pool.features, part), None
-            if not is_number(pool.model):
-                answers = np.asarray(pool.model.predict_proba(features), dtype=np.float64)
-                spread[part] = Uncertainty().measure(Believed(Said(answers), pool.calibration), features)
-            if rival is not None:
-                apart[part] = differ(pool.model, rival, features, answers)
+            return [constant(0.0, len(pool))] * 2
+        return kept(len(pool), lambda part: self._measured(pool, part), width=2, size=self.chunk)
+
+    def _measured(self, pool: Pool, part: slice) -> tuple[Floats, Floats]:
+        features, answers = rows(pool.features, part), None
+        spread, apart = np.zeros(part.stop - part.start), np.zeros(part.stop - part.start)
+        if not is_number(pool.model):
+            answers = np.asarray(pool.model.predict_proba(features), dtype=np.float64)  # type: ignore[union-attr]
+            spread = Uncertainty().measure(Believed(Said(answers), pool.calibration), features)
+        if pool.rival is not None and self.disagreement_share:
+            apart = differ(pool.model, pool.rival, features, answers)
         return spread, apart

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from continual.core.family import Family, Strategy
+
+if TYPE_CHECKING:
+    from continual.samplers._columns import Column
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -25,18 +28,19 @@ Reads = Literal["model", "rival", "committee", "slices", "needed", "event_time"]
 class Pool:
     """Rows to choose from, n of them. What is unknown is None or empty, and no sampler depends on more than it reads.
 
-    keys: (n,) record keys. features: (n, d) table, read in slices of rows and never as a whole. model: the fitted
+    keys, features, event_time and the members of slices are read in slices of rows and never as a whole: they may be
+    anything that knows its length and gives a slice. keys: (n,) record keys. features: (n, d) table. model: the fitted
     champion with `predict_proba` (regression: `predict`), None before the first one. event_time: (n,) datetime64.
     slices: name -> (n,) members. needed: slice -> further labels that the last verdict asked for. rival: fitted
     candidate or challenger. committee: fitted models. calibration: of the champion's probabilities. notes: what
     samplers worked out about these rows, so that it is worked out once.
     """
 
-    keys: npt.NDArray[Any]
+    keys: Any
     features: Any
     model: Any | None = None
-    event_time: npt.NDArray[np.datetime64] | None = None
-    slices: Mapping[str, Bools] = field(default_factory=dict)
+    event_time: Any | None = None
+    slices: Mapping[str, Any] = field(default_factory=dict)
     needed: Mapping[str, int] = field(default_factory=dict)
     rival: Any | None = None
     committee: tuple[Any, ...] = ()
@@ -45,6 +49,16 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chunk of a draw, m rows: `rows` of the pool. chosen, probability, components: as of `Sample`, each (m,)."""
+
+    rows: slice
+    chosen: Bools
+    probability: Floats
+    components: Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -85,16 +99,16 @@ class Sampler(Strategy):
         return frozenset()
 
     @abstractmethod
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column | Floats:
         """(n,) non-negative weights; probabilities are proportional to them, capped at 1."""
 
-    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
+    def parts(self, pool: Pool, budget: float) -> Mapping[str, Column | Floats]:
         """Component -> (n,) inclusion probabilities for `budget` < n labels; together they make sum(pi) = budget."""
-        from continual.samplers._designs import inclusion_probabilities
+        from continual.samplers._designs import shared
 
-        return {self.kind: inclusion_probabilities(self.weigh(pool), budget)}
+        return {self.kind: shared(self.weigh(pool), budget)}
 
-    def strata(self, pool: Pool) -> npt.NDArray[np.int64] | None:
+    def strata(self, pool: Pool) -> Column | npt.NDArray[np.int64] | None:
         """(n,) groups among which a fixed design spreads its rows evenly; None = no groups."""
         return None
 
@@ -105,16 +119,29 @@ class Sampler(Strategy):
         ------
         ValueError: weights are no numbers, for example because the model's scores are none.
         """
-        from continual.samplers import _designs
+        pieces = list(self.pieces(pool, seed, budget))
+        if not pieces:
+            return Sample(np.zeros(0, dtype=bool), np.zeros(0))
+        names = pieces[0].components
+        return Sample(
+            np.concatenate([piece.chosen for piece in pieces]),
+            np.concatenate([piece.probability for piece in pieces]),
+            {name: np.concatenate([piece.components[name] for piece in pieces]) for name in names},
+        )
+
+    def pieces(self, pool: Pool, seed: int, budget: int | None = None) -> Iterator[Piece]:
+        """The same draw, a chunk of rows at a time: memory is bounded by the chunk (and the number of labels).
+
+        Raises
+        ------
+        ValueError: as `draw`.
+        """
+        from continual.samplers._columns import CHUNK, chunks
+        from continual.samplers._draws import drawn, everything
 
         budget = self.budget if budget is None else budget
         if budget is None or budget >= len(pool):
-            every = np.ones(len(pool))
-            return Sample(np.ones(len(pool), dtype=bool), every, {"everything": every})
-        parts = self.parts(pool, budget)
-        probability = _designs.union(parts.values())
-        uniform = _designs.keyed_uniform(pool.keys, seed)
-        if self.design == "poisson":
-            return Sample(uniform < probability, probability, parts)
-        chosen = _designs.systematic(probability, uniform, self.strata(pool), seed)
-        return Sample(chosen, probability, parts)
+            yield from everything(chunks(len(pool), CHUNK))
+            return
+        strata = self.strata(pool) if self.design == "fixed" else None
+        yield from drawn(pool.keys, self.parts(pool, budget), seed, self.design == "fixed", strata)

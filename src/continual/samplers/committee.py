@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from continual.samplers._columns import CHUNK, Column, constant
 from continual.samplers._rival import is_number
-from continual.samplers._scores import CHUNK, by_chunk, floored
+from continual.samplers._scores import by_chunk, floored
 from continual.samplers.base import Floats, Pool, Reads, Sampler
 
 Measure = Callable[[Any], Floats]
@@ -34,9 +35,9 @@ class Committee(Sampler):
     def reads(self) -> frozenset[Reads]:
         return frozenset({"committee"})
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         if len(pool.committee) < 2:
-            return np.ones(len(pool))
+            return constant(1.0, len(pool))
         return floored(by_chunk(pool, self._measure(pool.committee), self.chunk), self.uniform_share)
 
     def _measure(self, members: tuple[Any, ...]) -> Measure:

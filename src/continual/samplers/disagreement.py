@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
+from continual.samplers._columns import CHUNK, Column, constant
 from continual.samplers._rival import disagreement
-from continual.samplers._scores import CHUNK, floored
-from continual.samplers.base import Floats, Pool, Reads, Sampler
+from continual.samplers._scores import floored
+from continual.samplers.base import Pool, Reads, Sampler
 
 
 class Disagreement(Sampler):
@@ -27,6 +27,6 @@ class Disagreement(Sampler):
     def reads(self) -> frozenset[Reads]:
         return frozenset({"model", "rival"})
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         found = disagreement(pool, self.chunk)
-        return np.ones(len(pool)) if found is None else floored(found, self.uniform_share)
+        return constant(1.0, len(pool)) if found is None else floored(found, self.uniform_share)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from continual.samplers._columns import CHUNK, Column, chunks, kept
 from continual.samplers._designs import keyed_uniform
 from continual.samplers._regions import farthest_first, vectors
-from continual.samplers._scores import CHUNK, chunks, floored, rows
+from continual.samplers._scores import floored, rows
 from continual.samplers.base import Floats, Pool, Sampler
 
 #: Seed of the shortlist: fixed, so that regions and probabilities do not depend on the draw.
@@ -34,28 +35,42 @@ class Diverse(Sampler):
     uniform_share: float = Field(0.3, gt=0, le=1, description="Share drawn uniformly; keeps every pi above zero.")
     chunk: int = Field(CHUNK, ge=1, description="Rows read at a time; bounds memory.")
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         region = self.strata(pool)
-        return floored(1 / np.bincount(region)[region], self.uniform_share)
+        sizes = region.counts()
+        return floored(region.map(lambda r: 1 / sizes[r]), self.uniform_share)
 
-    def strata(self, pool: Pool) -> npt.NDArray[np.int64]:
+    def strata(self, pool: Pool) -> Column:
         """(n,) region of each row."""
         key = ("regions", self.model_dump_json())
         if key not in pool.notes:
             pool.notes[key] = self._regions(pool)
-        return np.asarray(pool.notes[key])
+        found: Column = pool.notes[key]
+        return found
 
-    def _regions(self, pool: Pool) -> npt.NDArray[np.int64]:
+    def _regions(self, pool: Pool) -> Column:
         from sklearn.metrics import pairwise_distances_argmin
 
-        order = np.argsort(keyed_uniform(pool.keys, SHORTLIST_SEED), kind="stable")[: self.shortlist]
+        order = self._shortlisted(pool)
         place = vectors(_at(pool.features, order))
         short = place(_at(pool.features, order))
         centres = self._centres(short, min(self.regions, len(np.unique(short, axis=0))))
-        out = np.empty(len(pool), dtype=np.int64)
+
+        def read(part: slice) -> list[npt.NDArray[np.int64]]:
+            found = pairwise_distances_argmin(place(rows(pool.features, part)), centres)
+            return [np.asarray(found, dtype=np.int64)]
+
+        return kept(len(pool), read, size=self.chunk)[0]
+
+    def _shortlisted(self, pool: Pool) -> npt.NDArray[np.int64]:
+        """Rows whose keys have the smallest numbers, in their order."""
+        best, number = np.zeros(0, dtype=np.int64), np.zeros(0)
         for part in chunks(len(pool), self.chunk):
-            out[part] = pairwise_distances_argmin(place(rows(pool.features, part)), centres)
-        return out
+            where = np.r_[best, np.arange(part.start, part.stop)]
+            number = np.r_[number, keyed_uniform(pool.keys[part], SHORTLIST_SEED)]
+            order = np.argsort(number, kind="stable")[: self.shortlist]
+            best, number = where[order], number[order]
+        return best
 
     def _centres(self, short: Floats, k: int) -> Floats:
         if self.centres == "core_set":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from continual.core.family import InFamily
-from continual.samplers._designs import inclusion_probabilities, union, united
-from continual.samplers.base import SAMPLERS, Floats, Pool, Reads, Sampler
+from continual.samplers._columns import Column, column, constant, together
+from continual.samplers._designs import shared, union, united
+from continual.samplers.base import SAMPLERS, Pool, Reads, Sampler
 
 
 class Component(BaseModel):
@@ -37,19 +37,19 @@ class Mixture(Sampler):
     def tasks(self) -> frozenset[str]:
         return super().tasks.intersection(*(c.sampler.tasks for c in self.components))
 
-    def weigh(self, pool: Pool) -> Floats:
-        return union(self.parts(pool, max(1.0, len(pool) / 2)).values())
+    def weigh(self, pool: Pool) -> Column:
+        return together(lambda *pis: union(pis), *self.parts(pool, max(1.0, len(pool) / 2)).values())
 
-    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
-        free = {"uniform": inclusion_probabilities(np.ones(len(pool)), self.uniform_share * budget)}
+    def parts(self, pool: Pool, budget: float) -> dict[str, Column]:
+        free: dict[str, Column] = {"uniform": shared(constant(1.0, len(pool)), self.uniform_share * budget)}
         total = sum(c.share for c in self.components)
         for part in self.components:
             share = (1 - self.uniform_share) * budget * part.share / total
             for name, pi in part.sampler.parts(pool, share).items():
-                free[_new(name if name == part.sampler.kind else f"{part.sampler.kind} {name}", free)] = pi
+                free[_new(name if name == part.sampler.kind else f"{part.sampler.kind} {name}", free)] = column(pi)
         return united({}, free, budget)
 
 
-def _new(name: str, known: dict[str, Floats]) -> str:
+def _new(name: str, known: dict[str, Column]) -> str:
     """A component may be there twice, with other parameters."""
     return next(n for i in count(1) if (n := name if i == 1 else f"{name} {i}") not in known)

@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from continual.core.duration import Duration
+from continual.samplers._columns import Column, Values, chunks, constant
 from continual.samplers._scores import floored
-from continual.samplers.base import Floats, Pool, Reads, Sampler
+from continual.samplers.base import Pool, Reads, Sampler
 
 
 class Newest(Sampler):
@@ -26,8 +27,14 @@ class Newest(Sampler):
     def reads(self) -> frozenset[Reads]:
         return frozenset({"event_time"})
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         if pool.event_time is None:
-            return np.ones(len(pool))
-        age = (pool.event_time.max() - pool.event_time) / np.timedelta64(self.half_life)
-        return floored(np.exp2(-age.astype(float)), self.uniform_share)
+            return constant(1.0, len(pool))
+        times = pool.event_time
+        newest = max((times[part].max() for part in chunks(len(pool))), default=None)
+
+        def decayed(part: slice) -> Values:
+            age = (newest - times[part]) / np.timedelta64(self.half_life)
+            return np.asarray(np.exp2(-age.astype(float)))
+
+        return floored(Column(len(pool), decayed), self.uniform_share)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from continual.samplers._designs import inclusion_probabilities, united
-from continual.samplers._strata import floors
-from continual.samplers.base import Floats, Pool, Reads, Sampler
+from continual.samplers._columns import Column, constant
+from continual.samplers._designs import shared, united
+from continual.samplers._strata import floors, scaled
+from continual.samplers.base import Pool, Reads, Sampler
 
 
 class SliceDeficit(Sampler):
@@ -24,11 +24,10 @@ class SliceDeficit(Sampler):
     def reads(self) -> frozenset[Reads]:
         return frozenset({"slices", "needed"})
 
-    def weigh(self, pool: Pool) -> Floats:
-        return np.ones(len(pool)) + floors(pool.slices, pool.needed, len(pool))
+    def weigh(self, pool: Pool) -> Column:
+        return floors(pool.slices, pool.needed, len(pool)).map(lambda p: 1 + p)
 
-    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
-        deficit = floors(pool.slices, pool.needed, len(pool))
-        deficit *= min(1.0, (1 - self.uniform_share) * budget / max(deficit.sum(), 1e-12))
-        rest = inclusion_probabilities(np.ones(len(pool)), budget - deficit.sum())
+    def parts(self, pool: Pool, budget: float) -> dict[str, Column]:
+        deficit = scaled(floors(pool.slices, pool.needed, len(pool)), (1 - self.uniform_share) * budget)
+        rest = shared(constant(1.0, len(pool)), budget - deficit.total())
         return united({"deficit": deficit} if deficit.any() else {}, {"uniform": rest}, budget)

@@ -6,14 +6,13 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from continual.errors import PolicyError
-from continual.samplers._designs import inclusion_probabilities, united
-from continual.samplers._strata import floors, partition
-from continual.samplers.base import Bools, Floats, Pool, Reads, Sampler
+from continual.samplers._columns import Column, constant
+from continual.samplers._designs import shared, united
+from continual.samplers._strata import floors, partition, scaled
+from continual.samplers.base import Bools, Pool, Reads, Sampler
 
 
 class Stratified(Sampler):
@@ -36,22 +35,22 @@ class Stratified(Sampler):
     def reads(self) -> frozenset[Reads]:
         return frozenset({"slices"})
 
-    def weigh(self, pool: Pool) -> Floats:
+    def weigh(self, pool: Pool) -> Column:
         if self.allocation == "proportional":
-            return np.ones(len(pool))
+            return constant(1.0, len(pool))
         stratum = partition(self._slices(pool), len(pool))
-        return np.asarray(1 / np.bincount(stratum)[stratum])
+        sizes = stratum.counts()
+        return stratum.map(lambda s: 1 / sizes[s])
 
-    def parts(self, pool: Pool, budget: float) -> dict[str, Floats]:
+    def parts(self, pool: Pool, budget: float) -> dict[str, Column]:
         if not self.quotas:
-            return super().parts(pool, budget)
+            return {self.kind: shared(self.weigh(pool), budget)}
         self._check_names(pool.slices)
-        quota = floors(pool.slices, self.quotas, len(pool))
-        quota *= min(1.0, 0.9 * budget / max(quota.sum(), 1e-12))  # a tenth stays for everybody else
-        rest = inclusion_probabilities(np.ones(len(pool)), budget - quota.sum())
+        quota = scaled(floors(pool.slices, self.quotas, len(pool)), 0.9 * budget)  # a tenth stays for everybody else
+        rest = shared(constant(1.0, len(pool)), budget - quota.total())
         return united({"quota": quota}, {"uniform": rest}, budget)
 
-    def strata(self, pool: Pool) -> npt.NDArray[np.int64] | None:
+    def strata(self, pool: Pool) -> Column | None:
         return partition(self._slices(pool), len(pool))
 
     def _slices(self, pool: Pool) -> Mapping[str, Bools]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
-from continual.samplers.base import Floats, Pool, Sampler
+from continual.samplers._columns import Column, constant
+from continual.samplers.base import Pool, Sampler
 
 
 class Uniform(Sampler):
@@ -14,5 +13,5 @@ class Uniform(Sampler):
 
     kind: Literal["uniform"] = "uniform"
 
-    def weigh(self, pool: Pool) -> Floats:
-        return np.ones(len(pool))
+    def weigh(self, pool: Pool) -> Column:
+        return constant(1.0, len(pool))
