@@ -32,7 +32,8 @@ def run(*arguments, **environment):
 
 def test_the_commands_are_all_there():
     assert {" ".join(path) for path in COMMANDS} == {
-        "check", "up", "status", "retrain", "rollback", "schema", "db upgrade", "db check",
+        "init", "deliver", "check", "up", "down", "status", "explain", "ingest", "retrain", "rollback", "schema",
+        "completion", "db upgrade", "db check",
         "ledger show", "ledger verify", "ledger replay",
         "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
@@ -55,7 +56,7 @@ def test_help_says_what_it_does_with_an_example_of_itself(path):
 
 
 #: A JSON document already; a server, which answers to scrapes in the format of those who scrape.
-NO_JSON = {("schema",), ("exporter",), ("labelling", "serve"), ("serve",)}
+NO_JSON = {("schema",), ("completion",), ("exporter",), ("labelling", "serve"), ("serve",)}
 
 
 @pytest.mark.parametrize("path", [p for p in COMMANDS if p not in NO_JSON], ids=" ".join)
@@ -83,6 +84,7 @@ def test_an_unknown_option_is_wrong_usage(path):
         (["quarantine", "replay", "abc", "--as-of", "yesterday"], "yesterday"),
         (["ledger", "show", "--since", "2013-02-30"], "2013-02-30"),
         (["ledger", "show", "--limit", "0"], "limit"),
+        (["completion", "tcsh"], "bash"),
         (["metrics", "--plot", "auc.docx"], ".png, .svg, .pdf"),
         (["compare", "3"], "CHAMPION"),
         (["score"], "VERSION"),

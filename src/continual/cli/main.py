@@ -11,11 +11,14 @@ from typer.core import TyperGroup
 from continual.cli import (
     backup,
     check,
+    completion,
     data,
     database,
     dataset,
     expectations,
+    explain,
     exporter,
+    init,
     labelling,
     labels,
     ledger,
@@ -70,9 +73,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
 )
 for _module in (  # in the order of `continual --help`
+    init,
     check,
     up,
     status,
+    explain,
     metrics,
     slices,
     labels,
@@ -91,5 +96,6 @@ for _module in (  # in the order of `continual --help`
     database,
     backup,
     schema,
+    completion,
 ):
     _module.register(app)

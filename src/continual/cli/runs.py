@@ -1,16 +1,19 @@
-"""`continual retrain` and `continual rollback`: start a DAG run in the local Airflow of this home."""
+"""`continual ingest`, `retrain` and `rollback`: start a DAG run in the local Airflow of this home."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from continual.cli.deployment import Deployment, deployment, stack_runs
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, Reason, examples
+from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, Reason, examples, now
 from continual.cli.output import print_json, say
+from continual.cli.watch import Wait
+from continual.core.window import Window
 from continual.errors import ContinualError
 
 if TYPE_CHECKING:
@@ -20,7 +23,12 @@ App = Annotated[str, typer.Argument(metavar="APP", help="Application.", show_def
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=examples("continual retrain flights --reason 'new feature code'"))(retrain)
+    app.command(epilog=examples("continual ingest bikes --wait", "continual ingest bikes --as-of 2012-07-01"))(ingest)
+    app.command(
+        epilog=examples(
+            "continual retrain flights --reason 'new feature code'", "continual retrain flights --reason monthly --wait"
+        )
+    )(retrain)
     app.command(
         epilog=examples(
             "continual rollback flights --reason 'complaints about new aircraft'",
@@ -29,17 +37,34 @@ def register(app: typer.Typer) -> None:
     )(rollback)
 
 
+def ingest(
+    app: App,
+    as_of: AsOf = None,
+    wait: Wait = False,
+    home: HomeOption = HOME,
+    configs: ConfigsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in now what was delivered, and let everything follow: measure, watch, retrain if it is due.
+
+    --as-of plays history: days before it are taken in, and nothing later is known.
+    """
+    until = as_of or now()
+    _start(deployment(home, configs), app, "ingest", {}, as_json, wait, Window(until - timedelta(days=1), until))
+
+
 def retrain(
     app: App,
     reason: Reason,
     as_of: AsOf = None,
+    wait: Wait = False,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start a retrain now: curate, train, judge, and promote if the gate says so."""
     conf = {"reason": reason} | ({"as_of": as_of.isoformat()} if as_of else {})
-    _start(deployment(home, configs), app, "retrain", conf, as_json)
+    _start(deployment(home, configs), app, "retrain", conf, as_json, wait)
 
 
 def rollback(
@@ -47,32 +72,49 @@ def rollback(
     reason: Reason,
     to: Annotated[str | None, typer.Option("--to", help="Version; default: the last known good one.")] = None,
     as_of: AsOf = None,
+    wait: Wait = False,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Leave the champion: back to the last known good version. The version that is left is quarantined."""
     conf = {"reason": reason} | ({"to": to} if to else {}) | ({"as_of": as_of.isoformat()} if as_of else {})
-    _start(deployment(home, configs), app, "rollback", conf, as_json)
+    _start(deployment(home, configs), app, "rollback", conf, as_json, wait)
 
 
-def _start(here: Deployment, app: str, name: str, conf: dict[str, Any], as_json: bool) -> None:
+def _start(
+    here: Deployment,
+    app: str,
+    name: str,
+    conf: dict[str, Any],
+    as_json: bool,
+    wait: bool,
+    window: Window | None = None,
+) -> None:
+    from continual.cli.watch import follow, show
+
     application = here.application(app)
     dag = f"{application}.{name}"
-    run = _trigger(here, dag, conf)
+    client = _local_airflow(here, dag, conf)
+    run = _trigger(here, client, dag, conf, window)
     url = f"{here.settings.airflow_url}/dags/{dag}/runs/{run}"
-    if as_json:
-        print_json({"dag": dag, "run": run, "url": url, "conf": conf})
-    else:
+    if not as_json:
         say(f"started {dag}; watch it at {url}", "green")
+    found = follow(client, application, dag, run) if wait else None
+    if as_json:
+        print_json({"dag": dag, "run": run, "url": url, "conf": conf} | ({"runs": found} if wait else {}))
+    elif found is not None:
+        show(found)
+    if found and any(r["state"] != "success" for r in found):
+        raise typer.Exit(1)
 
 
-def _trigger(here: Deployment, dag: str, conf: dict[str, Any]) -> str:
+def _trigger(here: Deployment, client: AirflowClient, dag: str, conf: dict[str, Any], window: Window | None) -> str:
     from continual.local.airflow_http import AirflowError
 
-    client = _local_airflow(here, dag, conf)
     try:
-        return client.trigger(dag, conf=conf, note=conf["reason"])
+        date = window.end if window else None
+        return client.trigger(dag, window, conf=conf, logical_date=date, note=conf.get("reason"))
     except AirflowError as error:
         if error.status in (0, 401, 403):
             raise _elsewhere(here, dag, conf) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from continual.cli import background
 from continual.cli.deployment import Deployment, deployment
 from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_fields, print_json, say
@@ -29,7 +30,8 @@ Workers = Annotated[int, typer.Option("--workers", min=1, help="Tasks that run a
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=examples("continual up", "continual up --home var/mine --configs my-policies"))(up)
+    app.command(epilog=examples("continual up", "continual up --detach", "continual up --configs my-policies"))(up)
+    app.command(epilog=examples("continual down"))(background.down)
 
 
 def up(
@@ -37,14 +39,20 @@ def up(
     configs: ConfigsOption = None,
     dags: Dags = None,
     workers: Workers = 2,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when it runs; `continual down` ends it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Start Airflow and MLflow on loopback and serve until Ctrl-C.
+    """Start Airflow and MLflow on loopback and serve until Ctrl-C, or in the background.
 
     Everything is kept in the home: databases, models, the prediction log, generated secrets. For one machine; not for
     production.
     """
     here = deployment(home, configs)
+    if detach:
+        facts = background.start(here, _dags(dags), workers)
+        return print_json(facts) if as_json else print_fields("running", [*facts.items(), ("stop", "continual down")])
     _prepare(here)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops services stops this as Ctrl-C does
     try:

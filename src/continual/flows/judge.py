@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from continual.core.verdict import GateEvidence, Verdict
+from continual.core.verdict import GateEvidence
 from continual.errors import PromotionRefused
+from continual.flows.publish import publish
 from continual.flows.report import markdown_report
 from continual.flows.workspace import Outcome, Workspace
 
@@ -33,22 +34,8 @@ def judge(ws: Workspace, evaluation_key: str) -> Outcome:
     }
     stored = ws.ledger.append("verdict", key, entry.as_of, verdict.reason, record, ws.loaded.hash, ws.run)
     report = markdown_report(evidence, verdict, {m.name: m.owner for m in ws.policy.metrics})
-    _publish(ws, evidence, verdict, report)
+    publish(ws, evidence, verdict, report)
     answer = str(stored.evidence["verdict"]["answer"])
     data: dict[str, Any] = {"verdict": key, "answer": answer, "version": evidence.candidate, "report": report}
     data["deficits"] = [asdict(deficit) for deficit in verdict.deficits]
     return Outcome(f"{answer}: {stored.reason}", data)
-
-
-def _publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str) -> None:
-    """Put the verdict where people compare versions."""
-    tags = {
-        "continual.verdict": str(verdict.answer),
-        "continual.reason": verdict.reason[:5000],
-        "continual.judged_against": evidence.champion or "none",
-        "continual.blocking": ", ".join(verdict.blocking)[:5000],
-    }
-    ws.registry.tag(evidence.candidate, tags)
-    ws.registry.describe(evidence.candidate, report)
-    run_id = ws.registry.version(evidence.candidate).run_id
-    ws.registry.log_text(run_id, report, "gate_report.md")

@@ -14,6 +14,7 @@ from continual.core.canonical import digest
 from continual.core.stats.effective import effective_size
 from continual.errors import PolicyError, Skipped
 from continual.flows.measure import rows_in
+from continual.flows.publish import run_url
 from continual.flows.training_pool import WEIGHT
 from continual.flows.workspace import Outcome, Workspace
 from continual.models import weighting
@@ -190,6 +191,9 @@ def _run(ws: Workspace, job: _Job) -> Iterator[str]:
     name = f"{job.trainer.name} {job.dataset.spec.window.start:%Y-%m-%d}..{job.dataset.spec.window.end:%Y-%m-%d}"
     tags = {CANDIDATE: job.key, "continual.run": ws.run}
     tags |= {"continual.dataset": job.dataset.id, "continual.recipe": job.recipe}
+    link = run_url(ws)
+    if link:
+        tags |= {"continual.airflow_run": link, "mlflow.note.content": f"Trained by [a run in Airflow]({link})."}
     with mlflow.start_run(run_name=name, tags=tags, log_system_metrics=False) as run:
         yield run.info.run_id
 

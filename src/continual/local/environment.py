@@ -41,6 +41,7 @@ def build_environment(  # one argument per thing a deployment chooses
         **_mlflow(ports),
         **_quiet_threads(),
         "CONTINUAL_HOME": str(home.root),
+        "CONTINUAL_AIRFLOW_URL": f"http://{LOOPBACK}:{ports.airflow}",  # for links from MLflow
         "CONTINUAL_CONFIGS": str(Path(configs).resolve()),
     }
 

@@ -47,7 +47,7 @@ class LocalStack:
         progress: Progress = lambda _: None,
         parallelism: int = 2,
         preload: tuple[str, ...] = HEAVY,
-        timeout: float = 120.0,
+        timeout: float = 300.0,
     ) -> None:
         """progress: called with one line per step. parallelism: task workers. timeout: seconds for the start."""
         self.home, self.dags, self.plugins, self.configs = home, dags, plugins, configs

@@ -7,24 +7,31 @@ Aliases are read through `get_registered_model().aliases` only: `search_model_ve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from continual.errors import ModelUnavailable
 from continual.models.server_version import check_server_version
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 #: Tag of versions and runs: which candidate they are (dataset, recipe and seed).
 CANDIDATE = "continual.candidate"
+#: Tag of a run that is no training but a history.
+HISTORY = "continual.history"
 _MISSING = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 
 
 class Registry:
     """Versions of the registered model `name` at `uri`. A fresh client per instance."""
+
+    #: Somebody looks at it: reports are written and pictures drawn.
+    shown: ClassVar[bool] = True
 
     def __init__(self, uri: str, name: str) -> None:
         self.uri, self.name = uri, name
@@ -149,6 +156,36 @@ class Registry:
     def log_text(self, run_id: str, text: str, file: str) -> None:
         with self.reachable():
             self.client.log_text(run_id, text, file)
+
+    def log_figure(self, run_id: str, figure: Figure, file: str) -> None:
+        with self.reachable():
+            self.client.log_figure(run_id, figure, file)
+
+    def log_history(self, name: str, points: Sequence[tuple[int, datetime, dict[str, float]]]) -> None:
+        """Metrics over steps of the run `name`, made when there is none; a step that it has is left as it is."""
+        from mlflow.entities import Metric
+
+        with self.reachable():
+            run_id = self._history_run(name)
+            known = {m: {p.step for p in self.client.get_metric_history(run_id, m)} for _, _, v in points for m in v}
+            items = [
+                Metric(metric, value, int(at.timestamp() * 1000), step)
+                for step, at, values in points
+                for metric, value in values.items()
+                if step not in known[metric]
+            ]
+            for start in range(0, len(items), 1000):
+                self.client.log_batch(run_id, metrics=items[start : start + 1000])
+
+    def _history_run(self, name: str) -> str:
+        experiment = self.client.get_experiment_by_name(self.name)
+        where = experiment.experiment_id if experiment else self.client.create_experiment(self.name)
+        found = self.client.search_runs([where], f"tags.`{HISTORY}` = '{name}'")
+        if found:
+            return str(found[-1].info.run_id)
+        made = self.client.create_run(where, run_name=name, tags={HISTORY: name})
+        self.client.set_terminated(made.info.run_id)
+        return str(made.info.run_id)
 
     def url(self, version: str) -> str:
         return f"{self.uri}/#/models/{self.name}/versions/{version}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from continual.errors import ModelUnavailable
 from continual.models.registry import CANDIDATE, Registry
@@ -24,6 +24,8 @@ class SandboxVersion:
 
 class SandboxRegistry(Registry):
     """Versions and aliases of one sandbox. state: JSON, kept by the sandbox's checkpoints."""
+
+    shown: ClassVar[bool] = False
 
     def __init__(self, state: dict[str, Any], name: str) -> None:
         super().__init__("sandbox", name)
