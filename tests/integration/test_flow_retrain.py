@@ -237,3 +237,20 @@ def test_s08_a_late_label_is_not_seen_by_an_earlier_instant(stages: Stages) -> N
     ws.log.append_labels(log_table(ws.policy, "labels", rows, "late", day(27)), "late")
     then, now = (ws.log.read_labelled(days(20, 21), as_of)["label"].to_numpy() for as_of in (day(24), day(28)))
     assert np.flatnonzero(then != now).tolist() == list(range(30))
+
+
+def test_every_candidate_is_measured_against_what_needs_no_model(stages: Stages) -> None:
+    from continual.flows.status import status
+
+    world = stages("judged")
+    ws = world.ws()
+    verdict = judge.judge(ws, verdict_of(world).removeprefix("verdict:"))
+    assert (
+        "### Against no model at all" in verdict.data["report"]
+        and "| roc_auc | majority | 0.5000 |" in verdict.data["report"]
+    )
+    logged = ws.registry.client.get_run(ws.registry.version("2").run_id).data.metrics
+    assert logged["roc_auc/baseline_majority"] == 0.5 and 0.4 < logged["roc_auc/baseline_persistence"] < 0.6
+    assert logged["brier/baseline_majority"] > logged["brier/overall"]
+    said = status(ws).baselines
+    assert said is not None and "of version 2; majority 0.5, persistence 0." in said

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 from flow_loans import day
 from flow_world import Stages, World
 
+from continual.api import Application
 from continual.core.trigger_evidence import TriggerEvidence
 from continual.flows import shadow, trigger
 from continual.flows.replay_decisions import rederive
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 COST = """\
 shadow: {every: 2d, share: 0.5, min_rows: 600}
-prices: {unit: EUR, point: 10, retrain: 120, cpu_second: 1, bad_day: 20}
+prices: {unit: EUR, point: 10, retrain: 30, cpu_second: 1, bad_day: 20}
 """
 
 
@@ -65,17 +65,22 @@ def test_staleness_is_measured_priced_acted_on_and_settled(stages: Stages) -> No
     assert not beside.data["retrain"] and "begun already" in beside.reason
     assert ws.ledger.entries(kind="trigger") == decisions
 
-    for _ in range(12):
-        number += 1
-        world.log(number, number + 1)
-    decided = trigger.decide(world.ws(), day(number + 1), False)
-    results = world.ws().retrains.results().set_index("outcome")
+    world.log(number + 1, number + 15)
+    decided = trigger.decide(world.ws(), day(number + 15), False)
+    results = Application.of(world.ws()).pnl().set_index("outcome")
     assert list(results.index) == ["first", "promoted"]
     one = results.loc["promoted"]
-    assert one["forecast"] > one["forecast_cost"] > 120 and one["cost"] > 120 and one["cpu_seconds"] > 0
-    if pd.notna(one["gain"]):  # matured within the forecast's horizon
-        assert one["gain_low"] > one["cost"]
-        assert "gained" in one["reason"]
+    assert one["horizon"] < 13 and one["forecast"] > one["forecast_cost"] > 30  # matured within the forecast's horizon
+    assert one["cost"] > 30 and one["cpu_seconds"] > 0
+    assert one["gain_high"] > one["gain"] > one["gain_low"] > one["cost"]
+    assert f"version 2 gained {one['gain']:,.0f} EUR" in one["reason"] and "forecast" in one["reason"]
+    days = (one["window_end"] - day(number)).days
+    points = one["gain"] / 10 / days  # a point is worth 10 EUR a day
+    assert 5 < points < 25  # AUC .76 -> .90 or so
+    told = Application.of(world.ws()).returns()
+    assert (told.retrains, told.promoted, told.compared, told.waiting) == (2, 1, 1, 0)
+    assert told.net == pytest.approx(results["gain"].sum() - results["cost"].sum())
+    assert [e.evidence["gain"] for e in ws.ledger.entries(kind="retrain_scored")][-1] == one["gain"]
     replayed = list(rederive(ws.ledger, PolicyShelf(world.settings.home, world.settings.configs)))
     wrong = [r for r in replayed if r.kind == "trigger" and not r.same]
     assert wrong == []

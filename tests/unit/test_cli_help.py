@@ -39,7 +39,7 @@ def test_the_commands_are_all_there():
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",
         "data erase", "data expire", "data list", "data withdraw", "data restore", "data withdrawals", "exporter",
         "dataset list", "dataset show", "dataset diff", "dataset export", "dataset rollback",
-        "expectations suggest", "replay", "policy preview", "policy tune", "backup", "restore", "serve",
+        "expectations suggest", "replay", "policy preview", "policy tune", "pnl", "backup", "restore", "serve",
         "labelling status", "labelling ask", "labelling queue", "labelling export", "labelling import",
         "labelling answer",
         "labelling collect", "labelling agreement", "labelling review", "labelling annotators add",

@@ -118,13 +118,15 @@ def _retrain(policy: Policy, assets: Assets) -> DAG:
     form = {"as_of": AS_OF, "reason": REASON}
     with _dag(policy, "retrain", [assets.retrain_due], doc, form) as dag:
         collect = _labels(policy, {"optional": True}) if policy.labeler.asks else None
-        curate = _task(policy, "curate", {"collected": collect.output, **_pinned(collect)} if collect else None)
+        collected = {"collected": collect.output, **_pinned(collect)} if collect else {}
+        zoo = _task(policy, "zoo", collected)
+        curate = _task(policy, "curate", {"zoo": zoo.output, **collected, **_pinned(zoo)})
         train = _train(policy, curate)
         evaluate = _task(
             policy,
             "evaluate",
-            {"trained": train.output, "curated": curate.output, **_pinned(curate)},
-            trigger_rule=SOME,  # a quarantined trainer skips, a failing one fails the run
+            {"trained": train.output, "curated": curate.output, "zoo": zoo.output, **_pinned(zoo)},
+            trigger_rule=SOME,  # a quarantined trainer skips, a failing one fails the run, where zoo wins nobody trains
         )
         due = assets.labels_due if policy.labeler.asks else None
         judge = _task(policy, "judge", {"evaluated": evaluate.output, **_pinned(evaluate)}, emits=due)

@@ -132,12 +132,21 @@ def collect(call: Call) -> Outcome:
     return Outcome(outcome.reason, {**outcome.data, "event": event if verdict and outcome.data["written"] else None})
 
 
+def zoo(call: Call) -> Outcome:
+    from continual.flows.zoo import zoo as flow
+
+    known = (call.inputs.get("collected") or {}).get("as_of")
+    return flow(call.ws, utc(known) if known else call.moment.as_of, _cause(call))
+
+
+def _cause(call: Call) -> str:
+    return str(call.moment.extra.get("cause") or call.params.get("reason") or "asked for by hand")
+
+
 def curate(call: Call) -> Outcome:
     from continual.flows.curate import curate as flow
 
-    known = (call.inputs.get("collected") or {}).get("as_of")
-    cause = call.moment.extra.get("cause") or call.params.get("reason") or "asked for by hand"
-    return flow(call.ws, utc(known) if known else call.moment.as_of, str(cause))
+    return flow(call.ws, utc(call.inputs["zoo"]["as_of"]), _cause(call))
 
 
 def train(call: Call) -> Outcome:
@@ -149,7 +158,13 @@ def train(call: Call) -> Outcome:
 def evaluate(call: Call) -> Outcome:
     from continual.flows.evaluate import Trained
     from continual.flows.evaluate import evaluate as flow
+    from continual.flows.zoo import evidence_of, retrained_by
 
+    again = retrained_by(call.ws, utc(call.inputs["zoo"]["as_of"]))
+    if again is not None:
+        return evidence_of(again)
+    if not call.inputs["curated"]:
+        raise Skipped("There must be a dataset.", "nothing was curated.", "read the task curate.")
     done = [Trained(t["version"], t["trainer"], t["validation"]) for t in call.inputs["trained"] if t]
     return flow(call.ws, done, utc(call.inputs["curated"]["as_of"]))
 
@@ -211,7 +226,7 @@ def replay(call: Call) -> Outcome:
 TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
-        validate, append, publish, measure, watch, decide, curate, train, evaluate, judge, promote, roll_back, verify,
-        ask, offer, collect, survey, build, resettle, tidy, data, replay,
+        validate, append, publish, measure, watch, decide, zoo, curate, train, evaluate, judge, promote, roll_back,
+        verify, ask, offer, collect, survey, build, resettle, tidy, data, replay,
     )
 }  # fmt: skip

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from continual.core.discovery import WeakSlice
     from continual.core.label_delay import DelayDependence
     from continual.core.label_lag import LagCurve
+    from continual.core.returns import Returns
     from continual.replay.ask import Looks, Replayed
     from continual.replay.contenders import Policies
     from continual.replay.preview import Previewed
@@ -248,6 +249,18 @@ class Application(Datasets, Expectations, Withdrawals):
         from continual.replay.ask import replay
 
         return replay(self.workspace, policies, looks, **how)
+
+    def pnl(self) -> pd.DataFrame:
+        """Every judged retrain, oldest first, as the table `retrain_result`: what was forecast with its 95% interval,
+        what it cost, and, once labels matured, what it gained; all in `unit`. NaN = not known (yet)."""
+        return self.workspace.retrains.results()
+
+    def returns(self) -> Returns:
+        """Sums of `pnl`, and how the forecasts compare with what came."""
+        from continual.core.returns import returns
+
+        frame = self.pnl()
+        return returns(frame.astype(object).where(frame.notna(), None).to_dict("records"))
 
     def preview(self, edited: Path | str, last: int = 20) -> list[Previewed]:
         """Which of the last decisions an edited policy would have changed: see `continual.replay.preview`."""

@@ -46,6 +46,7 @@ def _fields(one: Status) -> Iterator[tuple[str, Any]]:
     yield "previous", f"version {one.previous}" if one.previous else None
     last = one.decision
     yield "last decision", f"{last.kind} as of {shown(last.as_of)}: {last.reason}" if last else "none yet"
+    yield "baselines", one.baselines
     yield "last ingest", f"{shown(one.ingested)}, {one.batches:,} batches in all" if one.ingested else "none yet"
     yield "quarantine", f"{one.open_rows:,} rows in {one.open_items} open items" if one.open_items else "empty"
     yield "alarm", one.alarm or "none"

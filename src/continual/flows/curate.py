@@ -34,7 +34,8 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
 
     Raises
     ------
-    NotEnoughData: too few rows or a hole in the window (s7). Skipped: every trainer's lineage is quarantined.
+    NotEnoughData: too few rows or a hole in the window (s7). Skipped: every trainer's lineage is quarantined, or an
+    old version wins (`flows.zoo`).
     """
     as_of = utc(as_of)
     settled = reconcile(ws, as_of)
@@ -42,6 +43,8 @@ def curate(ws: Workspace, as_of: datetime, cause: str) -> Outcome:
     pin = pinned(ws, windows, as_of)
     key = f"retrain:{as_of.isoformat()}:{ws.loaded.hash}"
     entry = ws.ledger.get(key)
+    if entry is not None and entry.evidence["dataset"] is None:
+        raise Skipped("Nothing is trained where an old version wins.", entry.reason, "nothing; see the task zoo.")
     if entry is None:
         dataset, reason, record = _pinned(pin) if pin else _chosen(ws, windows.evaluation.start, as_of)
         record |= {"cause": cause, "dataset": dataset.id, "reconcile": settled}

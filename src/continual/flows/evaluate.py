@@ -13,6 +13,7 @@ from continual.core.slices import Slice, masks, resolve
 from continual.core.verdict import GateEvidence, SliceEvidence
 from continual.core.window import Window, utc
 from continual.errors import Skipped
+from continual.flows.baselines import baselines, metrics_of
 from continual.flows.behave import behave
 from continual.flows.champion import reconcile
 from continual.flows.judged_rows import judged_rows
@@ -34,10 +35,11 @@ class Trained:
     validation: float | None
 
 
-def evaluate(ws: Workspace, candidates: Sequence[Trained], as_of: datetime) -> Outcome:
+def evaluate(ws: Workspace, candidates: Sequence[Trained], as_of: datetime, window: Window | None = None) -> Outcome:
     """Measure the best candidate against the champion; data['evaluation'] is the ledger key of the evidence.
 
-    The candidate is chosen by forward validation, never on the gate's own window.
+    The candidate is chosen by forward validation, never on the gate's own window. window: a part of that window, where
+    the rest chose the candidate.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def evaluate(ws: Workspace, candidates: Sequence[Trained], as_of: datetime) -> O
     champion = ws.registry.champion()
     if champion == chosen.version:
         raise Skipped("A candidate must differ from the champion.", f"both are version {champion}.", "nothing.")
-    window = retrain_windows(ws.policy, as_of).evaluation
+    window = window or retrain_windows(ws.policy, as_of).evaluation
     key = f"evaluation:{as_of.isoformat()}:{chosen.version}:{champion}:{ws.loaded.hash}"
     found = ws.ledger.get(key)
     if found is None:
@@ -88,14 +90,17 @@ def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Windo
         behaviours=behave(ws, chosen.version, champion, as_of),
         configured_behaviours=tuple(b.label for b in ws.policy.behaviours),
     )
+    simple = baselines(ws, rows, evidence.slices, window, as_of)
     _define(ws, slices, as_of)
     _write(ws, evidence, window, as_of, key)
+    ws.registry.log_metrics(ws.registry.version(chosen.version).run_id, metrics_of(simple))
     reason = (
         f"version {chosen.version} ({chosen.trainer}) against {champion or 'no champion'} on {len(rows.kept):,} rows "
         f"of {window}, {len(configured) - 1} slices; {evidence.leaked_rows:,} rows left out because a model was "
         "trained on them"
     )
     record = {"gate": evidence.as_dict(), "slices": [s.as_dict() for s in slices]}
+    record["baselines"] = [b.as_dict() for b in simple]
     return ws.ledger.append("evaluation", key, as_of, reason, record, ws.loaded.hash, ws.run)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from continual.core.verdict import GateEvidence
 from continual.errors import PromotionRefused
+from continual.flows.baselines import read_back
 from continual.flows.publish import publish
 from continual.flows.report import markdown_report
 from continual.flows.workspace import Outcome, Workspace
@@ -33,7 +34,8 @@ def judge(ws: Workspace, evaluation_key: str) -> Outcome:
         "verdict": verdict.as_dict(),
     }
     stored = ws.ledger.append("verdict", key, entry.as_of, verdict.reason, record, ws.loaded.hash, ws.run)
-    report = markdown_report(evidence, verdict, {m.name: m.owner for m in ws.policy.metrics})
+    owners = {m.name: m.owner for m in ws.policy.metrics}
+    report = markdown_report(evidence, verdict, owners, read_back(entry.evidence))
     publish(ws, evidence, verdict, report)
     answer = str(stored.evidence["verdict"]["answer"])
     data: dict[str, Any] = {"verdict": key, "answer": answer, "version": evidence.candidate, "report": report}

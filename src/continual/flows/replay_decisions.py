@@ -255,3 +255,18 @@ def _labels_asked(replay: Replay, entry: Entry) -> Both:
     recorded = {name: seen[name] for name in again}
     said = {"answer": "ask" if found["rows"] else "ask nobody", "reason": sentence({**seen, **again})}
     return Both("", {**recorded, "answer": "ask", "reason": entry.reason}, {**again, **said})
+
+
+@derives("zoo")
+def _zoo(replay: Replay, entry: Entry) -> Both:
+    """The choice among old versions on their recorded intervals; the verdict on it is derived by itself."""
+    from continual.core.zoo import OldVersion, surest
+
+    found = surest([OldVersion(**one) for one in entry.evidence["versions"]])
+    recorded = {"answer": _named(entry.evidence["version"]), "reason": entry.reason}
+    again = {"answer": _named(found.version if found else None), "reason": entry.reason}
+    return Both(str(entry.evidence["champion"]), recorded, again)
+
+
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from continual.core.baselines import Baseline
 from continual.core.verdict import BehaviourEvidence, GateEvidence, SliceFinding, Verdict
 from continual.flows.stakes import stakes
 
@@ -13,8 +14,14 @@ ROWS = 40
 NAMED = 5
 
 
-def markdown_report(evidence: GateEvidence, verdict: Verdict, owners: Mapping[str, str] | None = None) -> str:
-    """Report of one verdict, readable in MLflow and Airflow. owners: metric -> who answers for it."""
+def markdown_report(
+    evidence: GateEvidence,
+    verdict: Verdict,
+    owners: Mapping[str, str] | None = None,
+    baselines: Sequence[Baseline] = (),
+) -> str:
+    """Report of one verdict, readable in MLflow and Airflow. owners: metric -> who answers for it. baselines: on the
+    judged rows."""
     head = [
         f"## {verdict.answer}: version {evidence.candidate} against {evidence.champion or 'no champion'}",
         "",
@@ -25,7 +32,8 @@ def markdown_report(evidence: GateEvidence, verdict: Verdict, owners: Mapping[st
         "because one of the models was trained on them.",
         "",
     ]
-    sections = [*_budget(verdict), *_stakeholders(verdict, owners or {}), *_behaviours(evidence), *_labels(verdict)]
+    sections = [*_budget(verdict), *_stakeholders(verdict, owners or {}), *_baselines(baselines)]
+    sections += [*_behaviours(evidence), *_labels(verdict)]
     table = [
         "| slice | metric | reading | gain | 95% interval | rows | smallest visible loss |",
         "|---|---|---|---:|---|---:|---:|",
@@ -59,6 +67,24 @@ def _stakeholders(verdict: Verdict, owners: Mapping[str, str]) -> Iterator[str]:
         numbers = f"{_signed(one.overall)} | {_names(one.gain)} | {_names(one.pay)} | {one.unsure:,} slices |"
         yield f"| {_cell(one.owner)} | {one.metric} | {numbers}"
     yield ""
+
+
+def _baselines(found: Sequence[Baseline]) -> Iterator[str]:
+    """What needs no model, on the same rows."""
+    if not found:
+        return
+    yield "### Against no model at all"
+    yield ""
+    yield "| metric | baseline | its value | candidate | champion |"
+    yield "|---|---|---:|---:|---:|"
+    for one in found:
+        values = (_plain(one.value), _plain(one.candidate) + (" **no better**" if one.beats else ""))
+        yield f"| {one.metric} | {one.name} | {values[0]} | {values[1]} | {_plain(one.champion)} |"
+    yield ""
+
+
+def _plain(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _names(findings: Sequence[SliceFinding]) -> str:

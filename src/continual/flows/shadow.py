@@ -251,6 +251,9 @@ def _short(value: float | None) -> float | None:
 
 
 def could_train(ws: Workspace, reign: Reign) -> datetime:
-    """The instant from which a champion's rows could have been trained on: before that it was not stale."""
+    """The instant from which a champion's rows could have been trained on: before that it was not stale. An old version
+    that won again is as fresh as the world that came back with it."""
+    if reign.kind == "promote" and any(r.version == reign.version and r.seq < reign.seq for r in ws.champions.read()):
+        return reign.as_of
     trained = ws.versions.get(reign.version).trained
     return reign.as_of if trained is None else trained.end + ws.policy.window.evaluation + ws.policy.label.lag

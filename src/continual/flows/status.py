@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from continual.core.canonical import plain
+from continual.flows.baselines import read_back, sentences
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Said:
 @dataclass(frozen=True)
 class Status:
     """None = there is none yet. since: as_of of the decision. ingested: as_of of the newest run that took rows in.
-    open_items, open_rows: quarantine that waits for a person. alarm: about the present champion. next: what comes
-    next, or what a person should do."""
+    open_items, open_rows: quarantine that waits for a person. alarm: about the present champion. baselines: of the
+    newest candidate, against what needs no model. next: what comes next, or what a person should do."""
 
     application: str
     policy: str
@@ -45,6 +46,7 @@ class Status:
     open_items: int
     open_rows: int
     alarm: str | None
+    baselines: str | None
     next: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,8 +73,19 @@ def status(ws: Workspace, problem: str | None = None) -> Status:
         open_items=len(items),
         open_rows=sum(item.n_rows for item in items),
         alarm=alarm.reason if alarm else None,
+        baselines=_baselines(ws),
         next="; ".join(_next(ws, problem, alarm, bool(items), ingested)),
     )
+
+
+def _baselines(ws: Workspace) -> str | None:
+    entry, metric = ws.ledger.last("evaluation"), ws.policy.primary.name
+    found = read_back(entry.evidence) if entry else []
+    said = list(sentences(found, metric))
+    if entry is None or not said:
+        return None
+    of = next((f"{b.candidate:.4g}" for b in found if b.metric == metric and b.candidate is not None), "undefined")
+    return f"{metric} {of} of version {entry.evidence['gate']['candidate']}; {', '.join(said)}"
 
 
 def _alarm(ws: Workspace, reign: Reign | None) -> Entry | None:

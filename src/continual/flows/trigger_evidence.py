@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ def past_retrains(ws: Workspace, as_of: datetime) -> list[PastRetrain]:
         out.append(
             PastRetrain(
                 as_of=entry.as_of.isoformat(),
-                cpu_seconds=spent.get(str(entry.evidence["dataset"])),
+                cpu_seconds=_spent_on(entry, spent),
                 labels=requests_of(ws).asked(before, entry.as_of),
                 promoted=made is not None,
                 rolled_back=made is not None and made.version in left,
@@ -133,6 +133,12 @@ def past_retrains(ws: Workspace, as_of: datetime) -> list[PastRetrain]:
         )
         before = entry.as_of
     return out
+
+
+def _spent_on(entry: Entry, spent: Mapping[str, float]) -> float | None:
+    """Nothing where an old version was taken instead of a training; None = not measured."""
+    dataset = entry.evidence["dataset"]
+    return 0.0 if dataset is None else spent.get(str(dataset))
 
 
 def cpu_by_dataset(ws: Workspace) -> dict[str, float]:

@@ -129,6 +129,12 @@ class ShadowPolicy(Section):
     max_rows: int = Field(50_000, ge=10, description="So many rows at most.")
 
 
+class ZooPolicy(Section):
+    """Versions that served before: one that wins on today's rows again is a candidate that costs no training."""
+
+    versions: int = Field(5, ge=0, le=50, description="The last so many are asked before each training; 0: none.")
+
+
 class Promotion(Section):
     """What happens after the gate says promote."""
 
@@ -199,6 +205,7 @@ class Policy(Section):
         description="When to retrain. Empty: when staleness has cost as much as a retrain (kind cost).",
     )
     shadow: ShadowPolicy = Field(default_factory=ShadowPolicy)
+    zoo: ZooPolicy = Field(default_factory=ZooPolicy, description="Old versions that may come back.")
     prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)
     serving: ServingPolicy = Field(default_factory=ServingPolicy)

@@ -71,20 +71,29 @@ def _roll_back(ws: Workspace, alarm: dict[str, Any], done: Look) -> None:
 
 
 def _retrain(ws: Workspace, cause: str, done: Look) -> None:
-    from continual.flows import curate, evaluate, judge, promote, verify
+    from continual.flows import judge, promote, verify
 
     at = done.as_of
-    curated = done.call("curate", lambda: curate.curate(ws, at, cause))
-    trained = _train(ws, curated, done) if curated else []
-    if not trained:
-        return
-    evaluated = done.call("evaluate", lambda: evaluate.evaluate(ws, trained, at))
+    evaluated = _evaluated(ws, cause, done)
     judged = done.call("judge", lambda: judge.judge(ws, evaluated["evaluation"])) if evaluated else None
     if judged is None:
         return
     _approve(ws, judged)
     if done.call("promote", lambda: promote.promote(ws, judged["verdict"])):
         done.call("verify", lambda: verify.verify(ws, at))
+
+
+def _evaluated(ws: Workspace, cause: str, done: Look) -> dict[str, Any] | None:
+    """Of an old version that wins already, or of what was trained."""
+    from continual.flows import curate, evaluate, zoo
+
+    at = done.as_of
+    again = done.call("zoo", lambda: zoo.zoo(ws, at, cause))
+    if again is None or again["evaluation"]:
+        return again
+    curated = done.call("curate", lambda: curate.curate(ws, at, cause))
+    trained = _train(ws, curated, done) if curated else []
+    return done.call("evaluate", lambda: evaluate.evaluate(ws, trained, at)) if trained else None
 
 
 def _train(ws: Workspace, curated: dict[str, Any], done: Look) -> list[Any]:
