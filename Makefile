@@ -82,6 +82,10 @@ screenshots: $(VENV)/.dev ## Run the demo and photograph its pages (needs Debian
 	@$(UV) pip install --quiet --require-hashes -r requirements/docs.lock
 	@$(BIN)/python docs/screenshots.py
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Install what some benchmarks need besides (river)
+	@$(UV) pip install --quiet --require-hashes -r requirements/bench.lock
+
 .PHONY: lock
 lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
@@ -90,6 +94,7 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@$(COMPILE) pyproject.toml --extra demo --extra production --extra dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(COMPILE) pyproject.toml --extra demo --extra production -c requirements/runtime.lock -o requirements/production.lock
 	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
+	@$(COMPILE) pyproject.toml --extra bench -c requirements/dev.lock -o requirements/bench.lock
 
 .PHONY: label-studio
 label-studio: $(BIN)/uv ## Install Label Studio into var/label-studio, an environment of its own

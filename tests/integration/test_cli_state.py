@@ -148,11 +148,11 @@ def test_a_verdict_whose_policy_snapshot_or_evidence_is_gone_is_not_called_ident
 
 def test_db_check_finds_another_schema_and_upgrade_makes_one(stages: Stages) -> None:
     world = stages("promoted")
-    assert data(world, "db", "upgrade")["before"] == data(world, "db", "check")["revision"] == "0007"
+    assert data(world, "db", "upgrade")["before"] == data(world, "db", "check")["revision"] == "0008"
     sql(world, "UPDATE continual_schema SET version_num = '9999'")
     answer = cli(world, "db", "check")
     assert answer.exit_code == 1
     assert "9999" in answer.stderr and "install the version" in answer.stderr
     (world.home / "store" / "continual.db").unlink()
     assert cli(world, "db", "check").exit_code == 1
-    assert "from nothing to 0007" in cli(world, "db", "upgrade").stdout
+    assert "from nothing to 0008" in cli(world, "db", "upgrade").stdout

@@ -99,7 +99,10 @@ def test_tuning_proposes_what_history_shows_and_says_when_it_does_not(lab: Lab, 
     """Retraining hardly ever is dear where the world turns at day 10; then nothing is left to win."""
     lazy = base(trigger={"every_days": 1000}, prices={"retrain": 1.0})
     eager = {"every 4 days": {"trigger": {"every_days": 4}}}
-    assert "every 28 days" in grid(lazy.policy) and "all rows" in grid(lazy.policy)
+    names = list(grid(lazy.policy))
+    assert {"every 28 days", "all rows", "when it pays", "better of two windows"} <= set(names)
+    paying = base(trigger={"kind": "cost"}, shadow={"every": "28d"}).policy
+    assert not {"when it pays", "when it pays, shadow every 28 days"} & set(grid(paying))  # no policy meets itself
     found = tune_with(replace(lab, folder=tmp_path), lazy, eager)
     assert found.changes == eager["every 4 days"]
     assert found.net is not None and found.net.sure and found.net.days < 14

@@ -65,7 +65,7 @@ def test_four_processes_upgrade_at_once(database_url: str) -> None:
 
 def test_check_names_what_to_do(database_url: str) -> None:
     db = open_database(database_url)
-    with pytest.raises(StoreError, match=r"revision 0007.*no schema.*continual db upgrade"):
+    with pytest.raises(StoreError, match=r"revision 0008.*no schema.*continual db upgrade"):
         db.check()
     db.upgrade()
     with db.write() as connection:

@@ -260,7 +260,8 @@ class Application(Datasets, Expectations, Withdrawals):
         from continual.core.returns import returns
 
         frame = self.pnl()
-        return returns(frame.astype(object).where(frame.notna(), None).to_dict("records"))
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        return returns({str(name): value for name, value in row.items()} for row in rows)
 
     def preview(self, edited: Path | str, last: int = 20) -> list[Previewed]:
         """Which of the last decisions an edited policy would have changed: see `continual.replay.preview`."""

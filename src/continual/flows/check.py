@@ -109,6 +109,7 @@ def _step(loaded: LoadedPolicy, place: str, trainer: Trainer, last: bool) -> Ite
         )
     if last:
         yield from _last_step(loaded, place, trainer.steps[-1].use, pipeline[-1])
+        yield from _warm(place, trainer, pipeline[-1])
     if not last and not hasattr(pipeline[-1], "transform"):
         yield Problem(
             "Every step of a trainer but the last must transform.",
@@ -130,6 +131,15 @@ def _last_step(loaded: LoadedPolicy, place: str, use: str, model: Any) -> Iterat
             f"{place}: {use} has no predict_proba.",
             "use a classifier that has it, or wrap it in sklearn.calibration.CalibratedClassifierCV.",
         )
+
+
+def _warm(place: str, trainer: Trainer, model: Any) -> Iterator[Problem]:
+    from continual.models.warm import problem
+
+    why = problem(model) if trainer.warm_start else None
+    if why:
+        remedy = "use an estimator that can (linear models, forests, GradientBoosting, MLP), or drop `warm_start`."
+        yield Problem("The last step of a trainer with `warm_start` must be able to go on.", f"{place}: {why}.", remedy)
 
 
 def _untrusted(pipeline: Any, trusted: Sequence[str]) -> list[str]:

@@ -79,9 +79,11 @@ def _check_approval(ws: Workspace, verdict: Entry) -> None:
 
 
 def _check_lineage(ws: Workspace, candidate: str) -> None:
-    """Nor a sister of a quarantined version, trained before that one was found to be bad (s45)."""
-    found = ws.versions.get(candidate)
-    why = f"version {candidate}: {found.reason}" if found.state == "quarantined" else None
+    """Nor a sister of a quarantined version, trained before that one was found to be bad (s45), nor one that continues
+    a quarantined version."""
+    found, *bases = ws.versions.lineage(candidate)
+    bad = next((one for one in (found, *bases) if one.state == "quarantined"), None)
+    why = f"version {bad.version}: {bad.reason}" if bad is not None else None
     if why is None and found.recipe_hash and found.trained:
         why = ws.versions.blocked(found.recipe_hash, found.trained)
     if why is not None:
@@ -90,7 +92,8 @@ def _check_lineage(ws: Workspace, candidate: str) -> None:
 
 def _check_rows(ws: Workspace, candidate: str) -> None:
     """Rows may be withdrawn while a verdict waits for its approval."""
-    found = ws.withdrawals.effects("version").get(candidate, [])
+    effects = ws.withdrawals.effects("version")
+    found = [one for version in ws.versions.lineage(candidate) for one in effects.get(version.version, [])]
     if found:
         rows, why = sum(n for _, n in found), "; ".join(withdrawal.reason for withdrawal, _ in found)
         raise PromotionRefused(

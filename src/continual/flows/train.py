@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from continual.errors import PolicyError, Skipped
 from continual.flows.measure import rows_in
 from continual.flows.publish import run_url
 from continual.flows.training_pool import WEIGHT
+from continual.flows.warm_start import Base, base_for, fitted_base
 from continual.flows.workspace import Outcome, Workspace
-from continual.models import weighting
+from continual.models import warm, weighting
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
 from continual.models.registry import CANDIDATE
@@ -37,12 +38,13 @@ TRAINED, CPU = "trained", "cpu_seconds_"
 
 @dataclass(frozen=True)
 class _Job:
-    """One candidate to make. key: same dataset, recipe and seed, same candidate."""
+    """One candidate to make. key: same dataset, recipe, seed and base, same candidate."""
 
     trainer: Any
     dataset: DatasetVersion
     recipe: str
     key: str
+    base: Base
 
 
 def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
@@ -61,6 +63,7 @@ def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
     shown = "undefined" if version.validation is None else f"{version.validation:.4f}"
     reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {ws.policy.primary.kind} {shown}"
     again = ", trained on this dataset already," if known else ""
+    reason += f"; {job.base.why}" if job.base.why else ""
     data = {"version": version.version, "trainer": trainer, "validation": version.validation}
     return Outcome(f"version {version.version}{again} {reason}", data)
 
@@ -69,7 +72,10 @@ def _make(ws: Workspace, job: _Job) -> str:
     """Fit, log, register; returns the version. What `_record` needs is in its tags: they come with it or not at all."""
     rows = ws.datasets.load(job.dataset.id)
     validation = _forward_validation(ws, job, rows)
-    model = ws.fitted(job.key, lambda: fit(ws, job.trainer, rows))
+    base = fitted_base(ws, job.base, rows["label"].to_numpy(dtype=float))
+    if base is None:
+        job = replace(job, base=Base(None, None, job.base.why))
+    model = ws.fitted(job.key, lambda: fit(ws, job.trainer, rows, base))
     with ws.registry.reachable("MLflow"):
         ws.registry.close_runs(job.key)
         uri, run_id = ws.kept(job.key, model) or _track(ws, job, rows, model, validation)
@@ -78,6 +84,8 @@ def _make(ws: Workspace, job: _Job) -> str:
     tags["cpu_seconds"] = repr(seconds)
     if validation is not None:
         tags["validation"] = repr(validation)
+    if job.base.version is not None:
+        tags["base"] = job.base.version
     return ws.registry.register(job.key, uri, run_id, {f"continual.{name}": value for name, value in tags.items()})
 
 
@@ -96,6 +104,7 @@ def _record(ws: Workspace, job: _Job, version: str) -> ModelVersion:
             trained=job.dataset.spec.window,
             trusted=trusted_types(job.trainer),
             validation=None if validation is None else float(validation),
+            base=registered.tags.get("continual.base"),
         )
     )
 
@@ -112,7 +121,9 @@ def _note_cost(ws: Workspace, job: _Job, version: str) -> None:
 def _job(ws: Workspace, dataset_id: str, name: str) -> _Job:
     trainer, dataset = _trainer(ws, name), ws.datasets.get(dataset_id)
     recipe = recipe_hash(trainer, ws.policy.features)
-    return _Job(trainer, dataset, recipe, digest([dataset_id, recipe, ws.policy.seed])[:32])
+    base = base_for(ws, trainer, recipe, dataset)
+    content = [dataset_id, recipe, ws.policy.seed, *([base.key] if base.version else [])]
+    return _Job(trainer, dataset, recipe, digest(content)[:32], base)
 
 
 def _trainer(ws: Workspace, name: str) -> Any:
@@ -134,9 +145,9 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
         )
 
 
-def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
+def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame, base: Any = None) -> Any:
     """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT. It
-    knows what it took, in its attribute CPU.
+    knows what it took, in its attribute CPU. base: fitted pipeline to continue, None = start anew.
 
     Raises
     ------
@@ -146,7 +157,8 @@ def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame) -> Any:
     weight = rows[WEIGHT].to_numpy(dtype=float) if WEIGHT in rows.columns else None
     began = time.process_time()
     try:
-        model = weighting.fit(model, rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
+        data = (rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
+        model = weighting.fit(model, *data) if base is None else warm.continued(base, model, *data)
     except PolicyError:
         raise
     except Exception as error:  # any failure of foreign feature code
@@ -212,6 +224,7 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
             **({"effective_rows": round(effective_size(rows[WEIGHT].to_numpy()))} if WEIGHT in rows else {}),
             "sampler": ws.policy.sampler.kind,
             "seed": ws.policy.seed,
+            **({"continues_version": job.base.version} if job.base.version else {}),
             **{f"{s.use.rpartition('.')[2]}.{k}": v for s in job.trainer.steps for k, v in s.params.items()},
         }
     )

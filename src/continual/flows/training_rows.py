@@ -10,16 +10,24 @@ from continual.flows.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.stores.versions import ModelVersion
+
 
 def training_rows(ws: Workspace, *versions: str | None) -> list[pd.DataFrame]:
-    """Datasets of the versions, in their order; a version made by hand has none on record.
+    """Datasets of the versions, in their order, then those of versions that they continue; a version made by hand has
+    none on record.
 
     Raises
     ------
     StoreError: unknown version, or its dataset cannot be read.
     """
-    found = [ws.versions.get(v).dataset_id for v in versions if v]
-    return [ws.datasets.load(dataset) for dataset in found if dataset]
+    lineages = [ws.versions.lineage(v) for v in versions if v]
+    found = [one.dataset_id for own in (True, False) for lineage in lineages for one in _part(lineage, own)]
+    return [ws.datasets.load(dataset) for dataset in dict.fromkeys(found) if dataset]
+
+
+def _part(lineage: list[ModelVersion], own: bool) -> list[ModelVersion]:
+    return lineage[:1] if own else lineage[1:]
 
 
 def unseen(frame: pd.DataFrame, trained: Sequence[pd.DataFrame]) -> pd.DataFrame:

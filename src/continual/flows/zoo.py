@@ -21,6 +21,7 @@ from continual.flows.champion import reconcile
 from continual.flows.comparison import compare_overall
 from continual.flows.evaluate import Trained, evaluate
 from continual.flows.judge import judge
+from continual.flows.warm_start import tainted
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import retrain_windows
 
@@ -113,18 +114,17 @@ def _old(ws: Workspace, champion: str) -> list[str]:
     """Versions that served and may serve again, the last one first; not one that a person declined as it was asked
     for against this champion."""
     served = list(dict.fromkeys(r.version for r in reversed(ws.champions.read()) if r.version != champion))
-    withdrawn = ws.withdrawals.effects("version")
     declined = _declined(ws, champion)
-    states = {v.version: v for v in ws.versions.versions()}
-    free = [v for v in served if v not in withdrawn and v not in declined and _may_serve(ws, states[v])]
+    free = [v for v in served if v not in declined and _may_serve(ws, v)]
     return free[: ws.policy.zoo.versions]
 
 
-def _may_serve(ws: Workspace, version: Any) -> bool:
-    if version.state == "quarantined":
+def _may_serve(ws: Workspace, version: str) -> bool:
+    lineage = ws.versions.lineage(version)
+    if tainted(ws, lineage):
         return False
-    known = version.recipe_hash and version.trained
-    return not known or ws.versions.blocked(version.recipe_hash, version.trained) is None
+    recipe, trained = lineage[0].recipe_hash, lineage[0].trained
+    return not (recipe and trained) or ws.versions.blocked(recipe, trained) is None
 
 
 def _declined(ws: Workspace, champion: str) -> set[str]:

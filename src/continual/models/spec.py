@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from continual.core.duration import Duration
 
 
 class Section(BaseModel):
@@ -49,6 +52,15 @@ def default_steps(task: str) -> list[dict[str, str]]:
     return [{"use": ENCODER}, {"use": BOOSTING_VALUES if task == "regression" else BOOSTING}]
 
 
+class WarmStart(Section):
+    """Candidates continue the champion instead of starting anew, if the same trainer made it: cheaper, and what it
+    learnt stays. Now and then one must start anew, because old rows and unknown categories are never unlearnt."""
+
+    refit_every: Duration = Field(
+        timedelta(days=90), gt=timedelta(0), description="A full fit when the last one is as old as this."
+    )
+
+
 class Trainer(Section):
     """How candidates are made: a scikit-learn pipeline, step by step."""
 
@@ -57,5 +69,8 @@ class Trainer(Section):
         default_factory=lambda: [Step.model_validate(step) for step in default_steps("binary")],
         min_length=1,
         description=f"Default: {ENCODER}, then {BOOSTING} ({BOOSTING_VALUES} for regression).",
+    )
+    warm_start: WarmStart | None = Field(
+        None, description="Continue the champion; the last step must take `warm_start`. Empty: every fit is a full one."
     )
     trusted: list[str] = Field([], description="Types of your own that skops may load, besides those in `steps`.")

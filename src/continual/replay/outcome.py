@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from continual.core.window import utc
+from continual.flows.shadow import KIND as SHADOW
 from continual.replay.history import micros
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Reigned:
 @dataclass(frozen=True)
 class Played:
     """One policy's history. cpu_fits: CPU seconds of all its fits, as if no other policy had shared them. cpu_looks: of
-    everything else. fits: instant (ISO) and CPU seconds of each. labels: distinct rows whose label a dataset used.
-    decisions: kind of ledger entry -> how many. served: (n,) number of the reign that answered, -1 = nobody."""
+    everything else. fits: instant (ISO) and CPU seconds of each candidate's; shadows: of each shadow's. labels:
+    distinct rows whose label a dataset used. decisions: kind of ledger entry -> how many. served: (n,) number of the
+    reign that answered, -1 = nobody."""
 
     name: str
     policy: str
@@ -51,6 +53,7 @@ class Played:
     decisions: dict[str, int]
     reigns: tuple[Reigned, ...]
     fits: tuple[tuple[str, float], ...]
+    shadows: tuple[tuple[str, float], ...]
     failed: dict[str, str]
     served: Ints
     answers: Floats
@@ -66,7 +69,8 @@ class Played:
     def load(cls, folder: Path) -> Played:
         """As saved."""
         plain = json.loads((folder / "played.json").read_text(encoding="utf-8"))
-        plain["fits"] = tuple((at, seconds) for at, seconds in plain["fits"])
+        for name in ("fits", "shadows"):
+            plain[name] = tuple((at, seconds) for at, seconds in plain[name])
         plain["reigns"] = tuple(Reigned(**r) for r in plain["reigns"])
         with np.load(folder / "played.npz") as kept:
             return cls(**plain, served=kept["served"], answers=kept["answers"])
@@ -86,7 +90,7 @@ def outcome(ws: Sandbox, name: str, passed: Passed) -> Played:
     kinds: dict[str, int] = {}
     for entry in ws.ledger.entries():
         kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
-    fits = tuple(_fits(ws, list(versions.values())))
+    fits, shadows = tuple(_fits(ws, list(versions.values()))), tuple(_shadows(ws))
     return Played(
         name=name,
         policy=ws.loaded.hash,
@@ -95,11 +99,12 @@ def outcome(ws: Sandbox, name: str, passed: Passed) -> Played:
         promotions=sum(reign.kind in ("promote", "bootstrap") for reign in reigns),
         rollbacks=sum(reign.kind == "rollback" for reign in reigns),
         labels=_labels(ws),
-        cpu_fits=sum(seconds for _, seconds in fits),
+        cpu_fits=sum(seconds for _, seconds in (*fits, *shadows)),
         cpu_looks=passed.seconds,
         decisions=kinds,
         reigns=tuple(Reigned(r.version, r.as_of.isoformat(), r.kind, trained.get(r.version)) for r in reigns),
         fits=fits,
+        shadows=shadows,
         failed=passed.failed,
         served=_served(ws, [micros(reign.as_of) for reign in reigns]),
         answers=ws.serving.answers,
@@ -112,6 +117,15 @@ def _fits(ws: Sandbox, versions: Sequence[ModelVersion]) -> Iterator[tuple[str, 
             key = ws.key_of(version.version)
             at = ws.datasets.get(version.dataset_id).spec.as_of
             yield at.isoformat(), ws.fits.seconds(key) + ws.fits.seconds(f"{key}-past")
+
+
+def _shadows(ws: Sandbox) -> Iterator[tuple[str, float]]:
+    """A twin serves several shadows and is fitted once."""
+    seen: set[str] = set()
+    for entry in ws.ledger.entries(kind=SHADOW):
+        keys = {entry.evidence["fresh"], entry.evidence["twin"]} - {None} - seen
+        seen |= keys
+        yield entry.as_of.isoformat(), sum(ws.fits.seconds(f"shadow-{key}") for key in sorted(keys))
 
 
 def _served(ws: Sandbox, since: list[int]) -> Ints:
@@ -131,5 +145,5 @@ def _labels(ws: Sandbox) -> int:
 
 def as_row(played: Played) -> dict[str, Any]:
     """Without the rows, for people and programs."""
-    skip = ("served", "answers", "reigns", "fits", "failed")
+    skip = ("served", "answers", "reigns", "fits", "shadows", "failed")
     return {k: v for k, v in asdict(played).items() if k not in skip}

@@ -70,14 +70,26 @@ class Tuned:
 
 
 def grid(policy: Policy) -> dict[str, dict[str, Any]]:
-    """Name -> changes: how often, on how much, apart and together; most likely to matter first."""
+    """Name -> changes: when, on how much, apart and together; most likely to matter first."""
     length = policy.window.length
-    often = {f"every {days} days": {"trigger": {"kind": "schedule", "every_days": days}} for days in (28, 14, 56)}
+    often: dict[str, dict[str, Any]] = {
+        "when it pays": {"trigger": {"kind": "cost"}},
+        **{f"every {days} days": {"trigger": {"kind": "schedule", "every_days": days}} for days in (28, 14, 56)},
+        "when it pays, shadow every 28 days": {"trigger": {"kind": "cost"}, "shadow": {"every": "28d"}},
+    }
     spans = {f"{part.days} days of rows": _sliding(part) for part in (length / 2, length * 2, length / 4) if part.days}
     spans["all rows"] = {"window": {"kind": "expanding"}}
+    spans["better of two windows"] = {"window": {"candidates": [_other(policy)]}}
     both = {f"{a}, {b}": {**often[a], **spans[b]} for b in spans for a in often}
     found = {**spans, **often, **both}
     return {name: changes for name, changes in found.items() if not _same(policy, changes)}
+
+
+def _other(policy: Policy) -> dict[str, Any]:
+    """What the policy's own window is compared with at every retrain: all rows, or a quarter."""
+    if policy.window.kind == "sliding":
+        return {"kind": "expanding"}
+    return {"kind": "sliding", "length": f"{policy.window.length.days}d"}
 
 
 def _sliding(length: timedelta) -> dict[str, Any]:
@@ -85,8 +97,15 @@ def _sliding(length: timedelta) -> dict[str, Any]:
 
 
 def _same(policy: Policy, changes: dict[str, Any]) -> bool:
-    now = {name: getattr(policy, name).model_dump(mode="json") for name in changes}
-    return all(now[name].get(k) == v for name, part in changes.items() for k, v in part.items())
+    """Compared as the policy's own types: a duration is the same in any spelling."""
+    for name, part in changes.items():
+        now = getattr(policy, name)
+        if part.get("kind", getattr(now, "kind", None)) != getattr(now, "kind", None):
+            return False
+        then = type(now).model_validate({**now.model_dump(mode="json"), **part})
+        if then != now:
+            return False
+    return True
 
 
 def tune(lab: Lab, base: LoadedPolicy, candidates: int = 8, jobs: int = 1, progress: Progress | None = None) -> Tuned:
@@ -161,8 +180,9 @@ def _of(found: Comparison, name: str) -> Scored:
 
 
 def _within(one: Scored, found: Comparison, count: bool) -> float:
-    """Retrains, or their CPU seconds, inside the span compared."""
-    inside = [seconds for at, seconds in one.played.fits if found.start <= utc(at) < found.end]
+    """Retrains, or the CPU seconds of all fits, inside the span compared."""
+    made = one.played.fits if count else (*one.played.fits, *one.played.shadows)
+    inside = [seconds for at, seconds in made if found.start <= utc(at) < found.end]
     return float(len(inside)) if count else sum(inside)
 
 

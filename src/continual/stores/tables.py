@@ -52,6 +52,7 @@ model_version = Table(
     c("reason", Words, "Why it is quarantined.", null=True),
     c("trusted", Json, "Types its artifact may hold; anything else refuses to load."),
     c("validation", Float(53), "Primary metric before the judging window; null = undefined.", null=True),
+    c("base", Id, "Version whose fit it continues (warm start); null = it started anew.", null=True),
     c("recorded_at", Instant, "Audit: wall clock when first recorded."),
     Index(
         "ux_model_version_one_champion",

@@ -18,7 +18,8 @@ STATES = ("candidate", "champion", "previous", "retired", "quarantined")
 @dataclass(frozen=True)
 class ModelVersion:
     """A trained version. recipe_hash: its recipe; with the window it was trained on, its lineage. trusted: types its
-    artifact may hold. validation: primary metric before the judging window, None = undefined."""
+    artifact may hold. validation: primary metric before the judging window, None = undefined. base: version whose fit
+    it continues, None = it started anew."""
 
     version: str
     run_id: str | None = None
@@ -29,6 +30,7 @@ class ModelVersion:
     reason: str | None = None
     trusted: tuple[str, ...] = ()
     validation: float | None = None
+    base: str | None = None
 
 
 class VersionStore:
@@ -54,6 +56,7 @@ class VersionStore:
             "reason": version.reason,
             "trusted": list(version.trusted),
             "validation": version.validation,
+            "base": version.base,
             "recorded_at": self._clock(),
         }
         with self.db.write() as connection:
@@ -70,6 +73,18 @@ class VersionStore:
         if not found:
             raise self._unknown(version)
         return found[0]
+
+    def lineage(self, version: str) -> list[ModelVersion]:
+        """The version, the one it continues, and so on to the one that started anew.
+
+        Raises
+        ------
+        StoreError: one of them was never registered.
+        """
+        found = [self.get(version)]
+        while (base := found[-1].base) is not None:
+            found.append(self.get(base))
+        return found
 
     def versions(self, **equal: str) -> list[ModelVersion]:
         """Versions, oldest first; equal: version, state, recipe_hash, run_id or dataset_id."""
@@ -141,5 +156,5 @@ class VersionStore:
 
 def _version(row: Any) -> ModelVersion:
     trained = Window(row["trained_start"], row["trained_end"]) if row["trained_start"] else None
-    names = ("version", "run_id", "recipe_hash", "dataset_id", "state", "reason", "validation")
+    names = ("version", "run_id", "recipe_hash", "dataset_id", "state", "reason", "validation", "base")
     return ModelVersion(**{name: row[name] for name in names}, trained=trained, trusted=tuple(row["trusted"]))
