@@ -105,12 +105,13 @@ class CostRule:
     twin of the champion fitted as cheaply)."""
 
     shadow: bool | None
+    every: int = SHADOW_DAYS
     days: list[DayGain] = field(default_factory=list)
     past: list[Generation] = field(default_factory=list)
     tried: list[PastRetrain] = field(default_factory=list)
 
     def __call__(self, world: World, t: int) -> bool:
-        if self.shadow is not None and (t - world.champion) % SHADOW_DAYS == 0 and t > world.champion:
+        if self.shadow is not None and (t - world.champion) % self.every == 0 and t > world.champion:
             world.shadows.append(t)
         self._measure(world, t)
         decision = Cost(shadow=self.shadow is not None).decide(self._evidence(world, t))
@@ -203,5 +204,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "square root rule, no shadow": lambda: CostRule(None),
     "raw sum against a weekly shadow": raw_sum,
     "cost, weekly shadow on all rows": lambda: CostRule(False),
-    "cost, weekly shadow on a fifth of the rows": lambda: CostRule(True),
+    "cost, weekly shadow on a fifth of the rows (the default)": lambda: CostRule(True),
+    "the same, a shadow every 14 days": lambda: CostRule(True, every=14),
+    "the same, a shadow every 28 days": lambda: CostRule(True, every=28),
 }
