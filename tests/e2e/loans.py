@@ -19,7 +19,8 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 ROWS = 200
 TURNS = (10, 26)
 
-#: MODE: promotion mode. active.end: nothing is scheduled today.
+#: MODE: promotion mode. active.end: nothing is scheduled today. zoo: after the second turn a version that knows nothing
+#: of `bureau` beats the champion, and most tests are about what is trained.
 POLICY = """\
 application: APP
 description: Who repays a small loan.
@@ -57,6 +58,7 @@ gate: {kind: graded}
 monitor: {kind: e_detector}
 trigger: {kind: schedule, every_days: 60}
 promotion: {mode: MODE, cooldown: 3d}
+zoo: {versions: 0}
 """
 
 
