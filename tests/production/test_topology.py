@@ -17,7 +17,7 @@ from continual.flows.workspace import Workspace
 from continual.local.home import Home
 from continual.settings import Settings
 
-pytestmark = [pytest.mark.production, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.production, pytest.mark.timeout(7200)]
 
 
 def _stack(home: Path, configs: Path, note) -> Topology:
@@ -28,7 +28,7 @@ def _stack(home: Path, configs: Path, note) -> Topology:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = dict(os.environ)
     try:
-        with World(tmp_path_factory.mktemp("production") / "home", print, _stack) as made:
+        with World(tmp_path_factory.mktemp("production") / "home", print, _stack, patience=1500) as made:
             os.environ.update({k: v for k, v in made.stack.environment.items() if k.startswith("AWS_")})
             yield made
     finally:

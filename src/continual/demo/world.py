@@ -50,8 +50,9 @@ class World:
     """Everything a chapter may touch. It acts on the product only as people and outside systems do: by delivering
     files, editing the policy, triggering DAG runs; and reads what came of it."""
 
-    def __init__(self, home: Path, note: Note, stack: StackMaker = local_stack) -> None:
-        self.home, self.note, self._make_stack = home.resolve(), note, stack
+    def __init__(self, home: Path, note: Note, stack: StackMaker = local_stack, patience: float = 300) -> None:
+        """patience: seconds that a run, and what follows from it, may take."""
+        self.home, self.note, self._make_stack, self.patience = home.resolve(), note, stack, patience
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -126,10 +127,10 @@ class World:
         return self._finish(dag_id, self.airflow.trigger(dag_id, **options))
 
     def _finish(self, dag_id: str, run_id: str) -> DagRun:
-        run = self.airflow.wait(dag_id, run_id, timeout=300, on_update=self._tell)
+        run = self.airflow.wait(dag_id, run_id, timeout=self.patience, on_update=self._tell)
         if run.succeeded:
             self.note("waiting for what follows from it")
-            self.airflow.wait_idle(DAGS, timeout=300)
+            self.airflow.wait_idle(DAGS, timeout=self.patience)
         return run
 
     def _tell(self, run: DagRun) -> None:
