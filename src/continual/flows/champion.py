@@ -206,6 +206,8 @@ def _adopt(ws: Workspace, as_of: datetime) -> str:
             "no alias.",
             "set the alias in MLflow to the version that should serve.",
         )
+    if alias == old:  # a twin of this task was faster
+        return f"version {alias} is champion: adopted meanwhile"
     _check_adoptable(ws, alias, old)
     reason = f"alias champion was moved by hand from {old} to {alias}: adopted"
     key = f"adopted:{current.seq if current else 0}:{alias}"
