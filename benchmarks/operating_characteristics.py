@@ -1,6 +1,6 @@
 """How often the default gate and monitor are wrong, and how fast they are right: simulated on their public classes.
 
-    nice -n 19 python benchmarks/operating_characteristics.py --runs 2000 --seed 0
+    nice -n 19 python benchmarks/operating_characteristics.py --runs 2000 --delays 500
 
 Writes docs/results/operating_characteristics.md and two plots beside it. Stopped, it goes on where it
 was (`pieces.py`).
@@ -28,6 +28,14 @@ Floats = sim.Floats
 SLICES, LABELS, DAYS, YEAR = 20, 1000, 28, 365
 ALPHAS = (0.01, 0.05, 0.2, 0.5)
 WORLDS = {"independent": False, "day-clustered": True}
+#: Of the monitor: days that share a shock, and shocks that last, by their autocorrelation from day to day.
+LASTING = {"shocks last (.5)": 0.5, "shocks last (.8)": 0.8}
+YEARS = {
+    **{name: many.World(clustered) for name, clustered in WORLDS.items()},
+    **{name: many.World(True, lasting=share) for name, share in LASTING.items()},
+}
+#: Streams besides the watched one that lend the monitor what they know of the days; a deployment has 20.
+LENDING = 4
 SIZES = [0.02, 0.03, 0.04, 0.05, 0.07, 0.10]
 GATE_ROOTS = (
     "operating_characteristics",
@@ -94,16 +102,17 @@ def quiet(found: pieces.Pieces) -> list[Line]:
     """Equal champions for a year, overall and every slice."""
     text = f"Equal champions, overall (2,000 rows a day) + {SLICES} slices, a year of daily looks: a false rollback"
     return [
-        share(text, name, found.run(f"{text}, {name}", partial(_quiet, sim.MONITOR, many.World(clustered))), -0.05)
-        for name, clustered in WORLDS.items()
+        share(text, name, found.run(f"{text}, {name}", partial(_quiet, sim.MONITOR, world), size=50), -0.05)
+        for name, world in YEARS.items()
     ]
 
 
 def _quiet(monitor: EDetector, world: many.World, rng: np.random.Generator, n: int) -> list[bool]:
     drawn = many.draw(rng, n, YEAR, 2000 // SLICES, np.zeros(SLICES), world)
-    of_all, of_slice = many.thresholds(monitor, SLICES)
-    found = np.concatenate([many.alarms(drawn.whole(), monitor, of_all), many.alarms(drawn, monitor, of_slice)], axis=1)
-    return [bool(hit) for hit in np.isfinite(found).any(axis=1)]
+    parts, limits = (drawn.whole(), drawn), many.thresholds(monitor, SLICES)
+    effects = many.effects(monitor, *parts)
+    found = [many.alarms(part, monitor, *of) for part, *of in zip(parts, limits, effects, strict=True)]
+    return [bool(hit) for hit in np.isfinite(np.concatenate(found, axis=1)).any(axis=1)]
 
 
 @dataclass(frozen=True)
@@ -135,31 +144,52 @@ FAULTS = [
 ]
 
 
-def detect(found: pieces.Pieces) -> tuple[list[Line], dict[str, list[float]]]:
+def detect(found: pieces.Pieces, runs: int) -> tuple[list[Line], dict[str, list[float]]]:
     """Days of labels from the first faulty day to the alarm, and the curves of the second plot."""
     out, curves = [], {}
     for fault in FAULTS:
         for since in (0, 60):
             for name, clustered in WORLDS.items():
                 world, text = many.World(clustered, fault.least), fault.text(since)
-                days = found.run(f"{text}, {name}", partial(_delays, sim.MONITOR, fault, since, world))
+                days = found.run(f"{text}, {name}", partial(_delays, sim.MONITOR, fault, since, world), runs)
                 plain = found.run(f"plain, {text}, {name}", partial(_delays, sim.PLAIN, fault, since, world), 200)
                 fair = [wait for wait in days if wait >= 1]
                 why = _why(fault, clustered, fair, plain, len(days) - len(fair))
                 out.append(median(text, name, fair, -fault.goal or None, why))
                 if (fault.where, fault.rows, since) == (OVERALL, 2000, 60):
                     curves[f"{100 * fault.size:.0f} points, {name}"] = fair
-    return out, curves
+    return [*out, *_lasting(found)], curves
+
+
+def _lasting(found: pieces.Pieces) -> list[Line]:
+    """The faults of the frontier under shocks that last for days."""
+    out = []
+    for fault in SHOWN:
+        for name, share_of in LASTING.items():
+            text, world = fault.text(60), many.World(True, fault.least, lasting=share_of)
+            days = found.run(f"{text}, {name}", partial(_delays, sim.MONITOR, fault, 60, world), found.runs // 4)
+            fair, ideal = [wait for wait in days if wait >= 1], _days_known(fault, (1 + share_of) / (1 - share_of))
+            why = f"Best possible bet that knows how much days vary, and for how long, about {ideal} d."
+            out.append(median(text, name, fair, None, why))
+    return out
 
 
 def _delays(
     monitor: EDetector, fault: Fault, since: int, world: many.World, rng: np.random.Generator, n: int
 ) -> list[float]:
-    """Days to the alarm; below 1: it alarmed before the fault."""
-    groups = SLICES if fault.where == OVERALL else 1  # a day's rows of all slices carry their own shocks too
-    drawn = many.draw(rng, n, since + 100, fault.rows // groups, np.full(groups, fault.size), world, since)
-    limit = many.thresholds(monitor, SLICES)[0 if fault.where == OVERALL else 1]
-    return [float(day) for day in many.alarms(drawn.whole(), monitor, limit)[:, 0] - since + 1]
+    """Days to the alarm; below 1: it alarmed before the fault. Without a fault in other slices than the one."""
+    overall, days = fault.where == OVERALL, since + 100
+    if overall:  # a day's rows of all slices carry their own shocks too
+        drawn = many.draw(rng, n, days, fault.rows // SLICES, np.full(SLICES, fault.size), world, since)
+        watched = drawn.whole()
+        effect = many.effects(monitor, watched, drawn.first(LENDING))[0]
+    else:
+        sizes = np.array([fault.size] + LENDING * [0.0])
+        drawn = many.draw(rng, n, days, fault.rows, sizes, world, since)
+        watched = drawn.first(1)
+        effect = many.effects(monitor, drawn)[0][..., :1]
+    limit = many.thresholds(monitor, SLICES)[0 if overall else 1]
+    return [float(day) for day in many.alarms(watched, monitor, limit, effect)[:, 0] - since + 1]
 
 
 def _why(fault: Fault, clustered: bool, days: Sequence[float], plain: Sequence[float], early: int) -> str:
@@ -172,8 +202,7 @@ def _why(fault: Fault, clustered: bool, days: Sequence[float], plain: Sequence[f
     ideal = math.ceil(needed / growth)
     text = f"Versions differ on {differ:.0%} under the fault. Best possible bet on independent rows about {ideal} d"
     if clustered:  # a Gaussian bet on day means whose variance is known
-        common = sim.SHOCK**2 / 2 * (1 + 1 / SLICES) if fault.where == OVERALL else sim.SHOCK**2
-        ideal = math.ceil(2 * needed * (differ / fault.rows + common) / fault.size**2)
+        ideal = _days_known(fault)
         text = f"Best possible bet that knows how much days vary about {ideal} d"
     if fault.goal and ideal > fault.goal:
         text += ", so the goal is out of reach at this alpha"
@@ -181,6 +210,15 @@ def _why(fault: Fault, clustered: bool, days: Sequence[float], plain: Sequence[f
         cause = "the day shocks and the protection against them" if clustered else "the price of day protection"
         text += f", so the miss is {cause}"
     return text + _plain(plain) + (f". {early} runs alarmed before the fault and are left out." if early else ".")
+
+
+def _days_known(fault: Fault, long_run: float = 1.0) -> int:
+    """log threshold / growth of a Gaussian bet on day means whose long-run variance is known: that of the shocks times
+    `long_run`, and the sampling noise."""
+    needed = math.log(many.thresholds(sim.MONITOR, SLICES)[0 if fault.where == OVERALL else 1])
+    differ = float(sim.disagreement(np.array([fault.size]), fault.least)[0])
+    common = sim.SHOCK**2 / 2 * (1 + 1 / SLICES) if fault.where == OVERALL else sim.SHOCK**2
+    return math.ceil(2 * needed * (differ / fault.rows + common * long_run) / fault.size**2)
 
 
 def _plain(waits: Sequence[float]) -> str:
@@ -214,16 +252,17 @@ def frontier(found: pieces.Pieces) -> list[Line]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     pieces.add_options(parser)  # curves and frontier: a quarter of the runs
+    parser.add_argument("--delays", type=int, default=2000, help="runs a row of days to the alarm")
     arguments = parser.parse_args()
     with pieces.Pieces(MONITOR_ROOTS, arguments) as found:
-        of_monitor, (waits, delays), at_alpha = quiet(found), detect(found), frontier(found)
+        of_monitor, (waits, delays), at_alpha = quiet(found), detect(found, arguments.delays), frontier(found)
     with pieces.Pieces(GATE_ROOTS, arguments) as found:
         of_gate, (vetoes, powers) = equal(found), veto(found)
     lines = [*of_gate, *vetoes, *of_monitor, *waits, *at_alpha]
     Console().print(table(lines))
     veto_plot(SIZES, powers)
     delay_plot(delays)
-    write(lines, arguments.runs, arguments.seed)
+    write(lines, f"--runs {arguments.runs} --delays {arguments.delays} --seed {arguments.seed}")
 
 
 if __name__ == "__main__":

@@ -89,19 +89,19 @@ def table(lines: list[Line]) -> Table:
     return found
 
 
-def write(lines: list[Line], runs: int, seed: int) -> None:
+def write(lines: list[Line], asked: str) -> None:
     """The committed page."""
     missed = [line for line in lines if line.goal is not None and line.met.startswith("no")]
-    asked, lost = sum(line.goal is not None for line in lines), len(missed)
+    goals, lost = sum(line.goal is not None for line in lines), len(missed)
     rows = "\n".join(f"| {' | '.join(line.cells())} |" for line in lines)
     few = [line for line in lines if line.goal is not None and line.runs < 1990]
     said = f"; **{len(few)} rows with a goal have fewer than 2,000**" if few else ""
     text = f"""# Operating characteristics of the default gate and monitor
 
-`python benchmarks/operating_characteristics.py --runs {runs} --seed {seed}` wrote this page. The number of runs stands
+`python benchmarks/operating_characteristics.py {asked}` wrote this page. The number of runs stands
 in every row{said}; the intervals say what that is worth.
 
-**{asked - lost} of {asked} goals are met, {lost} are missed**; a missed goal is said in its row, with the reason.
+**{goals - lost} of {goals} goals are met, {lost} are missed**; a missed goal is said in its row, with the reason.
 Promotions over a year, bad and good, have a page of their own: [the yearly budget](promotion_budget.md).
 
 **Where goals conflict.** False rollbacks of at most 5% a year, and alarms within 5 days at 3 points and 9 at 2, cannot
@@ -135,21 +135,21 @@ def _method() -> str:
   guardrails, all slices `standard`.
 - **Day-clustered**: each day moves the difference by a shock with a standard deviation of
   {100 * sim.SHOCK:g} points (correlation of rows within a day .005), half of its variance shared by all slices.
-  Brier: each model has a bias of the day instead.
+  Brier: each model has a bias of the day instead. **Shocks last**: the same shocks, an AR(1) from day to day with that
+  autocorrelation; .5 triples, .8 multiplies by nine what they add to the variance of a long mean.
 - Equal candidates and planted regressions: windows of 28 days. The candidate with a planted regression is 1 point
   better in the other 19 slices; only a veto that names the slice counts, not a rejection for another reason.
 - Detection and years: from daily counts (`simulate_monitor.py`), held against the real monitor by a test. Before the
   deployment lie the 28 days of the gate's window, on which both versions are equal: from them the monitor learns how
   much days vary. The delay counts days of matured labels, the first faulty day is 1; the label delay comes on top. A
-  fault on all rows is read on the stream of all rows alone; the other streams only take their share of alpha. The goals
+  fault on all rows is read on the stream of all rows alone; the other streams only take their share of alpha, and four
+  of them say how days move together, instead of 20. The goals
   for 2 and 3 points at 200 labels a day are applied alike to all rows and to one slice, and to 2,000 labels a day.
 - "Versions differ on 3%": without a fault on 4%, room for the shocks, and a fault's rows on top. "Without the
   protection of days" is the same detector with `trivial`, `day_correlation` 0 and `min_days` 1, on 200 runs of its own:
   fast, but not valid when rows of a day move together. "Best possible bet": log threshold / log growth per day; where
   days are clustered, of a Gaussian bet that knows their variance.
-- Not simulated: shocks that last for days (evidence then grows for as long: in a trial with an autocorrelation of .5
-  and 2 points most years alarmed), seasons, labels whose delay depends on the outcome, AUC, critical tiers, unequal
-  slice sizes.
+- Not simulated: seasons, labels whose delay depends on the outcome, AUC, critical tiers, unequal slice sizes.
 - Intervals: Clopper-Pearson for shares, order statistics for medians. `met` goes by the estimate; `within error`: the
   interval holds the goal, so these runs do not settle it.
 """

@@ -7,12 +7,12 @@ Rows of one day and slice are exchangeable, so that the counts of rows only one 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import simulate as sim
 
-from continual.core.stats.dependence import PRIOR_DAYS
+from continual.core.stats.dependence import DayTable, design_effects
 from continual.core.stats.eprocess import LAMBDAS, STAKES, likeliest_start
 from continual.core.verdict import OVERALL
 from continual.monitors.e_detector import EDetector
@@ -35,15 +35,21 @@ class Days:
         worse, better = (part.sum(-1, keepdims=True) for part in (self.worse, self.better))
         return Days(worse, better, np.array([self.n.sum()]), self.before)
 
+    def first(self, streams: int) -> Days:
+        """The first so many streams."""
+        return replace(self, worse=self.worse[..., :streams], better=self.better[..., :streams], n=self.n[:streams])
+
 
 @dataclass(frozen=True)
 class World:
     """clustered: days share shocks. least: share of rows on which the two versions differ, at least. before: days of
-    the gate's window, without a fault, on which both were compared already."""
+    the gate's window, without a fault, on which both were compared already. lasting: autocorrelation of the shocks from
+    day to day; their standard deviation stays."""
 
     clustered: bool
     least: float = sim.DISAGREE
     before: int = 28
+    lasting: float = 0.0
 
 
 def draw(
@@ -53,7 +59,8 @@ def draw(
     all_days = world.before + days
     planted = np.where(np.arange(all_days)[:, None, None] >= world.before + since, effect, 0.0)
     drawn = [sim.shocks(rng, all_days, len(effect), world.clustered) for _ in range(runs)]
-    mean = sim.daily_mean(planted, np.stack(drawn, axis=1), world.least)
+    shock = _lasting(np.stack(drawn, axis=1), world.lasting)
+    mean = sim.daily_mean(planted, shock, world.least)
     share = np.broadcast_to(sim.disagreement(planted, world.least), mean.shape)
     differ = rng.binomial(rows, share)
     worse = rng.binomial(differ, (share + mean) / (2 * share))
@@ -61,36 +68,37 @@ def draw(
     return Days(worse.astype(float), (differ - worse).astype(float), n, world.before)
 
 
-def _effects(found: Days, prior: float) -> Floats:
-    """(days, runs, streams): `design_effects` of each stream."""
-    n, mean = found.n, (found.worse - found.better) / found.n
-    if prior == 0:
-        return np.ones(mean.shape)
-    squares = found.worse + found.better - n * mean**2
-    variance = np.cumsum(squares, axis=0) / (np.arange(1, len(mean) + 1)[:, None, None] * np.maximum(n - 1, 1))
-    pair, others = 2 / n, n - 1
-    weight = 1 / (1 + others * prior)
-    top, bottom = np.full(mean.shape[1:], PRIOR_DAYS), np.full(mean.shape[1:], PRIOR_DAYS / prior)
-    out = np.ones(mean.shape)
-    for day in range(len(mean)):
-        out[day] = 1 + others * np.clip(top / bottom, 0.0, 1.0)
-        if day and day != found.before:
-            seen = variance[day] > 0
-            jump = (mean[day] - mean[day - 1]) ** 2 / np.where(seen, variance[day], 1.0) / pair - 1
-            top, bottom = top + np.where(seen, jump * weight, 0.0), bottom + np.where(seen, others * weight, 0.0)
+def _lasting(shock: Floats, share: float) -> Floats:
+    """AR(1) with the standard deviation of the independent shocks (days, runs, streams)."""
+    out = shock.copy()
+    for day in range(1, len(out)):
+        out[day] = share * out[day - 1] + math.sqrt(1 - share**2) * shock[day]
     return out
 
 
-def alarms(found: Days, monitor: EDetector, threshold: float) -> Floats:
-    """(runs, streams) index of the first day of an alarm, counted from the deployment, inf without."""
+def effects(monitor: EDetector, *parts: Days) -> list[Floats]:
+    """Design effects of the days of the deployment, (days, runs, streams) of each part; all parts are read together."""
+    found = [np.concatenate(part, axis=-1) for part in zip(*(_sums(part) for part in parts), strict=True)]
+    every = design_effects(DayTable(*found, parts[0].before), monitor.day_correlation)
+    return np.split(every, np.cumsum([len(part.n) for part in parts])[:-1], axis=-1)
+
+
+def _sums(found: Days) -> tuple[Floats, Floats, Floats]:
+    mean = (found.worse - found.better) / found.n
+    n = np.broadcast_to(found.n, mean.shape)
+    return n, mean, found.worse + found.better - n * mean**2
+
+
+def alarms(found: Days, monitor: EDetector, threshold: float, effect: Floats) -> Floats:
+    """(runs, streams) index of the first day of an alarm, counted from the deployment, inf without; effect: of the days
+    of the deployment."""
     limit = math.log(threshold)
     cap = limit / monitor.min_days if monitor.min_days > 1 else math.inf
-    effects = _effects(found, monitor.day_correlation)[found.before :]
     worse, better = found.worse[found.before :], found.better[found.before :]
     state, out = np.full((*worse.shape[1:], len(LAMBDAS)), -np.inf), np.full(worse.shape[1:], math.inf)
     for day in range(len(worse)):
         factor = _factor(worse[day], better[day], found.n)
-        state = np.logaddexp(state, 0.0) + np.minimum(factor / effects[day][..., None], cap)
+        state = np.logaddexp(state, 0.0) + np.minimum(factor / effect[day][..., None], cap)
         over = np.logaddexp.reduce(state + STAKES, axis=-1) >= limit
         hit = over & ((day + 1) * found.n >= monitor.min_labels) & np.isinf(out)
         for run, stream in np.argwhere(hit):

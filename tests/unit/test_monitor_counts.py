@@ -25,10 +25,12 @@ def _rows(worse: float, better: float, n: float) -> np.ndarray:
 @pytest.mark.parametrize(("rows", "size", "since"), [(200, 0.06, 10), (40, 0.2, 0), (20, 0.2, 3), (300, 0.0, 0)])
 def test_counts_alarm_on_the_day_the_real_monitor_does(monitor, rows, size, since):
     real = getattr(simulate, monitor)
-    world = counts.World(True, before=10)
+    world = counts.World(True, before=10, lasting=0.5)
     found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), world, since)
     overall, slice_ = counts.thresholds(real, 2)
-    of_slices, of_all = counts.alarms(found, real, slice_), counts.alarms(found.whole(), real, overall)
+    whole = found.whole()
+    all_, own = counts.effects(real, whole, found)
+    of_slices, of_all = counts.alarms(found, real, slice_, own), counts.alarms(whole, real, overall, all_)
     for run in range(4):
         days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(50)] for s in range(2)]
         whole = [np.concatenate(pair) for pair in zip(*days, strict=True)]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from continual.core.alarm import MonitorReading, PairedStream, SliceReading
-from continual.core.stats.dependence import DaySums, design_effects
 from continual.core.stats.eprocess import likeliest_start, log_factor, shiryaev_roberts
 from continual.core.verdict import OVERALL, Tier
 from continual.errors import ContinualError
+from continual.monitors._effects import effects
 from continual.monitors.base import Monitor
 
 Floats = npt.NDArray[np.float64]
@@ -33,11 +33,12 @@ class _State(NamedTuple):
 
 
 class _Day(NamedTuple):
-    """A day with rows: ISO date, each row's weighted loss, and its weight."""
+    """A day with rows: ISO date, each row's weighted loss, its weight, and the design effect of the day."""
 
     name: str
     bet: Floats
     weight: Floats
+    effect: float
 
 
 class EDetector(Monitor):
@@ -49,11 +50,11 @@ class EDetector(Monitor):
     `alpha`, shared out: `overall_share` to overall, the rest over the slices, of which critical slices get
     `critical_share` as a group.
 
-    Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
-    `day_correlation`, until the stream and the days before the deployment show their own; and one wild day cannot
-    alarm alone because of `min_days`. Shocks that last for days are not paid for. `trivial`, `day_correlation` = 0 and
-    `min_days` = 1 give the plain detector, for rows known to be independent. Where labels were chosen, rows bet their
-    weighted loss, whose mean has the sign of the mean over all rows. There is no harder look just after a
+    Pairing cancels seasons and shocks in the mean; that rows of one day, and days in a row, move together is paid for
+    by `day_correlation`, until the streams and the days before the deployment show their own; and one wild day cannot
+    alarm alone because of `min_days`. What is learned of days is an estimate: shocks that last for weeks alarm more
+    often than `alpha` says. `trivial`, `day_correlation` = 0 and `min_days` = 1 give the plain detector, for rows known
+    to be independent. Where labels were chosen, rows bet their weighted loss, whose mean has the sign of the mean over all rows. There is no harder look just after a
     promotion: a share of the budget kept for it saved no day in simulation. Feed matured rows only: a label delay that
     depends on the outcome makes any stream alarm. Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
     """
@@ -84,7 +85,8 @@ class EDetector(Monitor):
         0.003,
         ge=0,
         lt=1,
-        description="Correlation of rows within a day assumed until the stream shows its own; 0 = none.",
+        description="Correlation of rows within a day assumed until the streams show their own, and how long it lasts; "
+        "0 = rows are independent.",
     )
     min_days: int = Field(
         3, ge=1, description="No single day gives more than this fraction (1/min_days, in logs) of the evidence needed."
@@ -95,7 +97,8 @@ class EDetector(Monitor):
         """Raises ContinualError for a malformed stream (order, lengths, duplicates, losses outside [-1, 1])."""
         _check(streams)
         thresholds = self.thresholds(streams)
-        readings = [self._read_one(stream, thresholds[stream.slice]) for stream in streams]
+        days = self._days(streams)
+        readings = [self._read_one(s, own, thresholds[s.slice]) for s, own in zip(streams, days, strict=True)]
         readings.sort(key=lambda r: (not r.alarmed, r.threshold / max(r.evidence, 1e-300)))
         alarms = tuple(reading.slice for reading in readings if reading.alarmed)
         return MonitorReading(alarms, tuple(readings), _reason(readings))
@@ -112,12 +115,19 @@ class EDetector(Monitor):
         shares |= {name: budget * (1 - first) / len(others) for name in others}
         return {name: self.horizon_days / share for name, share in shares.items()}
 
-    def _read_one(self, stream: PairedStream, threshold: float) -> SliceReading:
-        # A day without rows is no look: whether the caller lists empty days must not change the evidence.
-        weights = stream.weight or tuple(np.ones(len(rows)) for rows in stream.excess)
-        listed = zip(stream.days, stream.excess, weights, strict=True)
-        days = [_Day(name, rows * weight, weight) for name, rows, weight in listed if len(rows)]
-        state = self._first_crossing(days, stream.before, math.log(threshold))
+    def _days(self, streams: Sequence[PairedStream]) -> list[list[_Day]]:
+        """A day without rows is no look: whether the caller lists empty days must not change the evidence."""
+        weights = [stream.weight or tuple(np.ones(len(rows)) for rows in stream.excess) for stream in streams]
+        bets = [
+            [rows * w for rows, w in zip(s.excess, own, strict=True)] for s, own in zip(streams, weights, strict=True)
+        ]
+        found = effects(streams, bets, self.day_correlation)
+        parts = zip(streams, bets, weights, found, strict=True)
+        listed = [zip(stream.days, *of_days, strict=True) for stream, *of_days in parts]
+        return [[_Day(name, bet, w, float(effect)) for name, bet, w, effect in own if len(bet)] for own in listed]
+
+    def _read_one(self, stream: PairedStream, days: list[_Day], threshold: float) -> SliceReading:
+        state = self._first_crossing(days, math.log(threshold))
         seen = days[state.first : state.last + 1]
         return SliceReading(
             slice=stream.slice,
@@ -129,9 +139,8 @@ class EDetector(Monitor):
             since=days[state.first].name if state.alarmed else None,
         )
 
-    def _first_crossing(self, days: list[_Day], before: Sequence[DaySums], log_threshold: float) -> _State:
-        factors = self._log_factors([day.bet for day in days], before, log_threshold)
-        path, seen = shiryaev_roberts(factors), 0
+    def _first_crossing(self, days: list[_Day], log_threshold: float) -> _State:
+        path, seen = shiryaev_roberts(self._log_factors(days, log_threshold)), 0
         for index, day in enumerate(days):
             seen += len(day.weight)
             if seen >= self.min_labels and path[index] >= log_threshold:
@@ -141,10 +150,9 @@ class EDetector(Monitor):
                     return _State(path[index], True, first, index)
         return _State(path[-1] if path else -math.inf, False, 0, len(days) - 1)
 
-    def _log_factors(self, bets: list[Floats], before: Sequence[DaySums], log_threshold: float) -> list[Floats]:
-        effects = design_effects(bets, self.day_correlation, before)
+    def _log_factors(self, days: list[_Day], log_threshold: float) -> list[Floats]:
         cap = log_threshold / self.min_days if self.min_days > 1 else math.inf  # 1: rows are said to be independent
-        return [np.minimum(log_factor(rows) / effect, cap) for rows, effect in zip(bets, effects, strict=True)]
+        return [np.minimum(log_factor(day.bet) / day.effect, cap) for day in days]
 
 
 def _mean(days: Sequence[_Day]) -> float:
