@@ -56,7 +56,8 @@ class EDetector(Monitor):
     often than `alpha` says. `trivial`, `day_correlation` = 0 and `min_days` = 1 give the plain detector, for rows known
     to be independent. Where labels were chosen, rows bet their weighted loss, whose mean has the sign of the mean over
     all rows. There is no harder look just after a promotion: a share of the budget kept for it saved no day in
-    simulation. Feed matured rows only: a label delay that depends on the outcome makes any stream alarm. Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
+    simulation. Feed matured rows only: a label delay that depends on the outcome makes any stream alarm.
+    Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
     """
 
     kind: Literal["e_detector"] = Field(
