@@ -69,6 +69,18 @@ lint: $(VENV)/.dev ## Style, layer contracts, budgets of size
 types: $(VENV)/.dev ## mypy --strict
 	@$(BIN)/mypy
 
+.PHONY: security
+security: $(VENV)/.dev ## Bandit over all code that is shipped
+	@$(BIN)/bandit -q -c pyproject.toml -r src dags plugins docker requirements
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## var/sbom.json: what the production image holds, as CycloneDX, from the lock
+	@$(BIN)/python requirements/sbom.py requirements/production.lock var/sbom.json
+
+.PHONY: audit
+audit: $(VENV)/.dev ## Known vulnerabilities of what is locked (exit 1: some; exit 3: no service could be asked)
+	@$(BIN)/python requirements/audit.py requirements/production.lock
+
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite in house style
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .

@@ -36,7 +36,7 @@ def start(here: Deployment, dags: Path, workers: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "continual.cli", "up", "--json", "--workers", str(workers), "--dags", str(dags)]
     command += ["--home", str(home), "--configs", str(here.settings.configs)]
     with (home / _OUT).open("wb") as out, (home / _ERR).open("wb") as err:
-        process = subprocess.Popen(  # noqa: S603 own program, own arguments
+        process = subprocess.Popen(  # noqa: S603 own program, own arguments  # nosec B603
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
         )
     (home / _PID).write_text(str(process.pid), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr  # it quotes, nothing is parsed  # nosec B406
 
 from continual.core.labelling import UNSURE, Answer, Question, Task
 from continual.core.window import utc

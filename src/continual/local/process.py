@@ -83,7 +83,7 @@ class Child:
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # our own programs, no shell  # nosec B603
                 command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         self.session = Session(self._process.pid, psutil.Process(self._process.pid).create_time())

@@ -19,7 +19,7 @@ class Watchdog:
 
     def __init__(self, env: dict[str, str], keep_open: int) -> None:
         """keep_open: a file descriptor (the home's lock) the watchdog holds until its work is done."""
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # our own program, no shell  # nosec B603
             [sys.executable, "-m", "continual.local.watchdog"],
             env=env,
             stdin=subprocess.PIPE,

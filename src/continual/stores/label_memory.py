@@ -69,7 +69,7 @@ class Annotators:
     def _hashes(self) -> dict[str, str]:
         from continual.stores.tables import annotator as table
 
-        query = table.select().where(table.c.app == self.app, table.c.token_hash != "")
+        query = table.select().where(table.c.app == self.app, table.c.token_hash != "")  # withdrawn  # nosec B105
         with self.db.read() as connection:
             return {row["name"]: row["token_hash"] for row in connection.execute(query).mappings()}
 

@@ -126,7 +126,7 @@ class LogTable:
                 return commit()
             except CONTENTION as error:
                 cause = error
-                time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))  # noqa: S311 jitter, no secret
+                time.sleep(random.uniform(0.01, 0.05 * min(attempt + 1, 10)))  # noqa: S311 jitter, no secret  # nosec B311
         raise StoreError(
             f"{self.app}.{self.name} must accept a commit.",
             f"{ATTEMPTS} attempts lost against other writers or a locked catalog, last: {cause}.",
