@@ -95,24 +95,33 @@ def wait(port: int, path: str, process: subprocess.Popen[bytes], log: Path) -> N
             time.sleep(0.3)
 
 
-def servers(folder: Path) -> tuple[list[Target], list[list[bytes]], list[subprocess.Popen[bytes]]]:
+def servers(folder: Path, processes: list[subprocess.Popen[bytes]]) -> tuple[list[Target], list[list[bytes]]]:
+    """Both servers and the bodies of their requests; what is started is put into `processes`."""
     from flow_loans import applications, day
     from flow_server import Server, free_port
     from flow_world import Stages
 
     mlflow = Server(folder / "mlflow")
+    processes.append(mlflow.process)
     world = Stages(folder, mlflow)("champion")
     text = world.config.read_text()
     for stream in ("predictions", "labels"):
         text = text.replace(f"landing/{stream}", f"landing/loans/{stream}")
     world.config.write_text(text)
     frame = applications(30)[["sector", "income", "bureau"]]
-    env = {**os.environ, "MLFLOW_TRACKING_URI": mlflow.uri, "CONTINUAL_SERVING_API_KEY": KEY, "OMP_NUM_THREADS": "1"}
+    # `mlflow models serve` looks for uvicorn on the path
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {
+        **os.environ,
+        "PATH": path,
+        "MLFLOW_TRACKING_URI": mlflow.uri,
+        "CONTINUAL_SERVING_API_KEY": KEY,
+        "OMP_NUM_THREADS": "1",
+    }
     ports = [free_port(), free_port()]
     ours = [sys.executable, "-m", "continual.cli", "serve", "loans", "--port", str(ports[0]), "--home", str(world.home)]
     theirs = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/loans/1", "--env-manager", "local"]
     theirs += ["-p", str(ports[1]), "-h", "127.0.0.1", "-w", "1"]
-    processes = []
     for command, port, path in ((ours, ports[0], "/healthz"), (theirs, ports[1], "/ping")):
         log = folder / f"{port}.log"
         with log.open("wb") as out:
@@ -125,10 +134,10 @@ def servers(folder: Path) -> tuple[list[Target], list[list[bytes]], list[subproc
     split = [{"columns": list(rows.columns), "data": [list(row)]} for row in rows.itertuples(index=False)]
     others = [json.dumps({"dataframe_split": item}).encode() for item in split]
     targets = [
-        Target("continual serve", ports[0], "/predict", f"X-API-Key: {KEY}\r\n", processes[0]),
-        Target("mlflow models serve", ports[1], "/invocations", "", processes[1]),
+        Target("continual serve", ports[0], "/predict", f"X-API-Key: {KEY}\r\n", processes[1]),
+        Target("mlflow models serve", ports[1], "/invocations", "", processes[2]),
     ]
-    return targets, [own, others], [*processes, mlflow.process]
+    return targets, [own, others]
 
 
 def main() -> None:
@@ -138,8 +147,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/results/serving.md")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        targets, bodies, processes = servers(Path(folder))
+        processes: list[subprocess.Popen[bytes]] = []
         try:
+            targets, bodies = servers(Path(folder), processes)
             lines = list(_rounds(targets, bodies, args))
         finally:
             for process in processes:
