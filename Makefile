@@ -47,8 +47,19 @@ demo: $(VENV)/.runtime ## Play the story on real flights in Airflow and MLflow (
 up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies in configs/
 	@$(BIN)/continual up
 
+.PHONY: browser
+browser: ## Chromium for the browser tests: Debian's, installed where that is possible
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	  echo "Installing chromium ..." && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } || \
+	  { echo "Browser tests need Chromium: apt-get install chromium, or name another in CHROMIUM=/path/to/it."; exit 1; }
+
+.PHONY: docs
+docs: $(VENV)/.dev ## The documentation site, into site/
+	@$(BIN)/mkdocs build --strict
+
 .PHONY: test
-test: $(VENV)/.dev ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
+test: $(VENV)/.dev browser ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
 	@$(BIN)/pytest -n 2 tests/unit
 	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e
@@ -90,8 +101,7 @@ schema: $(VENV)/.runtime ## Regenerate the JSON Schema editors use for configs/*
 	@$(BIN)/continual schema > docs/reference/policy.schema.json
 
 .PHONY: screenshots
-screenshots: $(VENV)/.dev ## Run the demo and photograph its pages (needs Debian's chromium)
-	@$(UV) pip install --quiet --require-hashes -r requirements/docs.lock
+screenshots: $(VENV)/.dev browser ## Run the demo and photograph its pages
 	@$(BIN)/python docs/screenshots.py
 
 .PHONY: bench
@@ -105,7 +115,6 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/runtime.lock
 	@$(COMPILE) pyproject.toml --extra demo --extra production --extra dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(COMPILE) pyproject.toml --extra demo --extra production -c requirements/runtime.lock -o requirements/production.lock
-	@$(COMPILE) pyproject.toml --extra docs -c requirements/dev.lock -o requirements/docs.lock
 	@$(COMPILE) pyproject.toml --extra bench -c requirements/dev.lock -o requirements/bench.lock
 
 .PHONY: label-studio

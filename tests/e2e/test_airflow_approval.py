@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import quote
 
 import pytest
 from deployment import Deployment
@@ -47,7 +48,8 @@ def test_the_person_sees_the_gate_report(deployment: Deployment, declined: DagRu
     path = f"/dags/{declined.dag_id}/dagRuns/{declined.run_id}/taskInstances/approve/-1/hitlDetails"
     asked = deployment.airflow.http.get(path)
     assert asked["subject"] == "Promote a new version of approved?"
-    assert asked["body"].startswith("## promote: version 2 against 1")
+    assert "\n\n## promote: version 2 against 1" in asked["body"]
+    assert f"/dags/approved.retrain/runs/{quote(declined.run_id, safe='')}/plugin/continual-verdict)" in asked["body"]
     assert "| startups | roc_auc |" in asked["body"]
     assert asked["options"] == ["Approve", "Reject"]
     assert asked["defaults"] == ["Reject"]

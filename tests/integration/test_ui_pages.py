@@ -18,6 +18,7 @@ from continual.flows import store_query
 from continual.flows.workspace import Workspace
 from continual.settings import Settings
 from continual.stores.ledger_pages import LedgerPages, Wanted
+from continual.stores.retrain_tables import retrain_result
 
 pytestmark = pytest.mark.integration
 REGION = f"region={HOSTILE}"
@@ -317,3 +318,16 @@ def test_a_schema_of_another_release_is_a_sentence(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "store" / "continual.db") as connection:
         connection.execute("UPDATE continual_schema SET version_num = '0001'")
     assert "continual db upgrade" in _read(client(settings), f"{BASE}/slices", 503).text
+
+
+def test_the_card_says_what_a_retrain_would_bring_and_what_retrains_brought(ws: Workspace, web: TestClient) -> None:
+    row = dict.fromkeys(c.name for c in retrain_result.columns if c.name != "app")
+    row |= {"as_of": day(9), "unit": "point-days", "labels": 0, "cost": 20.0, "n": 0, "scored_as_of": day(16)}
+    rejected = {"retrain_key": "r1", "outcome": "rejected", "gain": 0.0, "reason": "nothing was promoted"}
+    ws.retrains.put_result({**row, **rejected})
+    promoted = {"retrain_key": "r2", "outcome": "promoted", "gain": 70.0, "as_of": day(10), "reason": HOSTILE}
+    ws.retrains.put_result({**row, **promoted})
+    ws.retrains.put_result({**row, "retrain_key": "r0", "outcome": "open", "as_of": day(2), "reason": "not yet"})
+    text = Read(web.get("/continual/").text).text
+    assert "would bring 12 point-days (95% 4 to 20) over 21 days and cost 5 point-days: net +7; 9 matured days" in text
+    assert "3, 1 not settled yet; net 10 point-days. Last, 2024-01-11:" in text

@@ -110,9 +110,7 @@ def _decisions(ws: Workspace) -> None:
     evaluation = say(ws, "evaluation", "evaluation:3", 14, "measured", {"gate": gate.as_dict(), "slices": []})
     record = {"candidate": "3", "champion": "2", "evaluation": {"key": evaluation.key, "hash": evaluation.hash}}
     say(ws, "verdict", "verdict:evaluation:3", 14, HOSTILE, {**record, "verdict": _verdict(names).as_dict()})
-    say(
-        ws, "trigger", "trigger:1", 14, f"no retrain: {HOSTILE}", {"retrain": False, HOSTILE: [HOSTILE, {"a": HOSTILE}]}
-    )
+    say(ws, "trigger", "trigger:1", 14, f"no retrain: {HOSTILE}", _trigger())
     found = Estimate(0.7, 0.6, 0.8, 900, 800, HOSTILE)
     ws.evaluations.write(
         [
@@ -120,6 +118,11 @@ def _decisions(ws: Workspace) -> None:
             Evaluation(settle.PURPOSE, days(5, 12), AS_OF, "live", "overall", "roc_auc", found),
         ]
     )
+
+
+def _trigger() -> dict[str, Any]:
+    told = {"gain": 12.0, "low": 4.0, "high": 20.0, "cost": 5.0, "horizon": 21.0, "measured": 9}
+    return {"retrain": False, "forecast": told, HOSTILE: [HOSTILE, {"a": HOSTILE}]}
 
 
 def say(ws: Workspace, kind: str, key: str, number: float, reason: str, evidence: dict[str, Any]) -> Any:

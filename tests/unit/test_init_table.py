@@ -53,13 +53,25 @@ def test_what_is_what_is_guessed_and_the_policy_loads(tmp_path: Path, task: str)
     assert (found.time, found.label, found.known, found.key) == ("asked_at", "outcome", "closed_at", "loan_id")
     assert (found.task, found.lag) == (task, timedelta(hours=30))
     assert (found.numeric, found.categorical) == (("income", "new"), ("home town",))
-    text = policy_text("loans", "o'neill: risk # 1", found, facts_of(table, found), "a: b.parquet")
+    text = policy_text(
+        "loans", "o'neill: risk # 1", found, facts_of(table, found), "a: b.parquet", START + timedelta(days=150)
+    )
     policy = parse_policy(text, "loans.yaml").policy
     assert policy.owner == "o'neill: risk # 1"
     assert policy.features.all == ["home town", "income", "new"]
     assert [s.by for s in policy.slices] == ["home town"]
     assert policy.label.task == task and policy.label.lag == timedelta(hours=30)
     assert policy.primary.floor is not None
+    assert policy.active.end is None
+
+
+def test_a_table_that_ended_long_ago_has_no_scheduled_runs(tmp_path: Path) -> None:
+    """A run of today would take all of its history in as known today."""
+    loans("binary").to_parquet(tmp_path / "loans.parquet")
+    table = read_table(str(tmp_path / "loans.parquet"))
+    found = guess_columns(table, {})
+    text = policy_text("loans", "me", found, facts_of(table, found), "x", START + timedelta(days=900))
+    assert parse_policy(text, "loans.yaml").policy.active.end == START + timedelta(days=150)
 
 
 def test_the_floor_of_a_regression_is_the_error_of_a_constant(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink
+from continual.airflow.links import ModelVersionLink, SlicesLink, VerdictLink, airflow_addresses
 from continual.core.verdict import Answer
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class PromotionApproval(ApprovalOperator):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.application, self.judged, self.policy_hash = application, judged, policy_hash
         self.version: str | None = None
+        self.body: str  # ApprovalOperator has set it
 
     def execute(self, context: Any) -> Any:
         from continual.flows.approve import recorded_answer
@@ -33,6 +34,9 @@ class PromotionApproval(ApprovalOperator):  # type: ignore[misc]
             reason = f"nothing to approve: {self.judged['reason']}"
             context["ti"].xcom_push("reason", reason)
             raise AirflowSkipException(reason)
+        link = airflow_addresses().verdict_tab(context["ti"].dag_id, context["run_id"])
+        report: str = self.body
+        self.body = f"[Who gains, who pays, slice by slice: the Verdict page]({link})\n\n{report}"
         known = recorded_answer(self._workspace(context), self.judged["verdict"])
         if known is not None:
             context["ti"].xcom_push("reason", known.reason)

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRule, WeightRule
 
 from continual.airflow.data_form import data_form
+from continual.airflow.forms import label_slice, to_version
 from continual.airflow.operator import FlowOperator, ValidateOperator
 from continual.policy.models import Policy
 
@@ -25,7 +26,6 @@ LEAVE = Param(
     title="Version to leave",
     description="Nothing happens when it is not the champion any more. Empty: the present champion.",
 )
-TO = Param(None, type=["null", "string"], title="To version", description="Empty: the last known good one.")
 WINDOW = Param(
     None,
     type=["null", "string"],
@@ -159,7 +159,7 @@ def _label(policy: Policy, assets: Assets) -> DAG:
     from continual.airflow.labels import FORM
 
     doc = "Asks people for labels, where the pending verdict needs them most, and retrains when they are in."
-    with _dag(policy, "label", [assets.labels_due], doc, {**FORM, "as_of": AS_OF}) as dag:
+    with _dag(policy, "label", [assets.labels_due], doc, {**FORM, "slice": label_slice(policy), "as_of": AS_OF}) as dag:
         _labels(policy, emits=assets.retrain_due)
     return dag
 
@@ -195,7 +195,7 @@ def _approval(policy: Policy, judge: FlowOperator) -> Any:
 
 def _rollback(policy: Policy, assets: Assets) -> DAG:
     doc = "Back to the last known good version; the bad one and its lineage are quarantined."
-    form = {"leave": LEAVE, "to": TO, "reason": REASON, "as_of": AS_OF}
+    form = {"leave": LEAVE, "to": to_version(policy), "reason": REASON, "as_of": AS_OF}
     with _dag(policy, "rollback", [assets.alarm], doc, form) as dag:
         roll_back = _task(policy, "roll_back")
         _task(policy, "verify", _pinned(roll_back))

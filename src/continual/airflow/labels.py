@@ -23,12 +23,6 @@ FORM = {
         title="Labels",
         description="Rows to be labelled. Empty: what the budget of the period leaves.",
     ),
-    "slice": Param(
-        None,
-        type=["null", "string"],
-        title="Slice",
-        description="Where labels are needed most. Empty: where the newest verdict lacks them.",
-    ),
     "reason": Param(None, type=["null", "string"], title="Reason", description="Why; it is written to the ledger."),
 }
 

@@ -34,7 +34,7 @@ class VerdictLink(BaseOperatorLink):  # type: ignore[misc]
         return "Verdict"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        return _airflow().verdict_tab(ti_key.dag_id, ti_key.run_id)
+        return airflow_addresses().verdict_tab(ti_key.dag_id, ti_key.run_id)
 
 
 class SlicesLink(BaseOperatorLink):  # type: ignore[misc]
@@ -45,7 +45,7 @@ class SlicesLink(BaseOperatorLink):  # type: ignore[misc]
         return "Slices"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        return _airflow().slices_tab(_application(ti_key))
+        return airflow_addresses().slices_tab(_application(ti_key))
 
 
 class DataDocsLink(BaseOperatorLink):  # type: ignore[misc]
@@ -56,14 +56,14 @@ class DataDocsLink(BaseOperatorLink):  # type: ignore[misc]
         return "Data Docs"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        return _airflow().data_docs(ti_key.dag_id, getattr(operator, "as_of", None))
+        return airflow_addresses().data_docs(ti_key.dag_id, getattr(operator, "as_of", None))
 
 
 def _application(ti_key: TaskInstanceKey) -> str:
     return str(ti_key.dag_id.rpartition(".")[0])
 
 
-def _airflow() -> Addresses:
+def airflow_addresses() -> Addresses:
     from airflow.configuration import conf
 
     return Addresses(str(conf.get("api", "base_url", fallback="") or "").rstrip("/"), "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from continual.cli.deployment import Deployment, deployment
-from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, examples, instant, user
+from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, examples, instant, now, user
 from continual.cli.output import print_fields, print_json, say
 from continual.cli.progress import progress_bar
 from continual.core.duration import parse as duration
@@ -163,7 +163,7 @@ def _write_policy(path: Path, name: str, owner: str, rows: pa.Table, found: Colu
     from continual.flows.new_policy import facts_of, policy_text
     from continual.policy.load import parse_policy
 
-    text = policy_text(name, owner, found, facts_of(rows, found), origin)
+    text = policy_text(name, owner, found, facts_of(rows, found), origin, now())
     parse_policy(text, str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -181,7 +181,7 @@ def _history(
     target = Target(found.task, found.classes)  # type: ignore[arg-type]
     frame = flow.rows_of(rows, found, target)
     with progress_bar("delivering") as progress:
-        return flow.deliver(frame, folder, target, until or datetime.now(UTC), None, progress)
+        return flow.deliver(frame, folder, target, until or now(), None, progress)
 
 
 def deliver(
@@ -208,7 +208,7 @@ def deliver(
     frame = flow.rows_of(read_table(place, table), columns, target)
     serve = (lambda rows: (answers(ws, version, rows), version)) if version else None
     with progress_bar("delivering") as progress:
-        done = flow.deliver(frame, folder, target, until or datetime.now(UTC), serve, progress)
+        done = flow.deliver(frame, folder, target, until or now(), serve, progress)
     if as_json:
         print_json({"version": version, "delivered": done.__dict__})
     else:

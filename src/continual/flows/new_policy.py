@@ -20,6 +20,8 @@ _MARGIN = 0.05
 #: Columns with at most this many values make slices.
 _SLICED = 30
 _DAY = timedelta(days=1)
+#: A table whose newest row is older has no scheduled runs: its days are played with --as-of.
+_FRESH = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ application: APP
 description: DESCRIPTION
 owner: OWNER  # who is called
 schedule: "@daily"              # how often new batches are taken in
-active: {start: STARTT00:00:00Z}
+active: {ACTIVE}  # without `end`: on schedule from now on
 
 source:                         # one Parquet or CSV file a UTC day; relative to the deployment's home
   kind: folder                  # a database, object storage, your own code: docs/how-to/connect-data.md
@@ -100,14 +102,14 @@ promotion: {mode: auto}         # auto | approve (a person answers in Airflow) |
 """
 
 
-def policy_text(application: str, owner: str, columns: Columns, facts: Facts, origin: str) -> str:
+def policy_text(application: str, owner: str, columns: Columns, facts: Facts, origin: str, now: datetime) -> str:
     """The YAML; every text of the user's is quoted as JSON where YAML needs it."""
     length, judged = _windows(facts)
     days = max(1, facts.span // _DAY)
     parts = {
         "DESCRIPTION": _q(f"{columns.label}, from {origin}"),
         "OWNER": _q(owner),
-        "START": f"{facts.start:%Y-%m-%d}",
+        "ACTIVE": _active(facts, now),
         "NUMERIC": _list(columns.numeric),
         "CATEGORICAL": _list(columns.categorical),
         "LABEL": "\n".join(_label(columns)),
@@ -118,8 +120,16 @@ def policy_text(application: str, owner: str, columns: Columns, facts: Facts, or
         "METRICS": "\n".join(_metrics(columns, facts, owner)),
         "APP": application,
     }
-    pattern = "|".join(rf"\b{name}(?=T00|\b)" for name in parts)
+    pattern = "|".join(rf"\b{name}\b" for name in parts)
     return re.sub(pattern, lambda found: parts[found[0]], TEXT)
+
+
+def _active(facts: Facts, now: datetime) -> str:
+    """A table that ended long ago is history: an ingest scheduled today would take all of it in as known today."""
+    start = f"start: {facts.start:%Y-%m-%d}T00:00:00Z"
+    if facts.end > now - _FRESH:
+        return start
+    return f"{start}, end: {facts.end:%Y-%m-%d}T00:00:00Z"
 
 
 def _q(text: str) -> str:

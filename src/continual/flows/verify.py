@@ -6,6 +6,7 @@ from datetime import datetime
 
 from continual.core.window import utc
 from continual.errors import ModelUnavailable
+from continual.flows.proposals import write_proposals
 from continual.flows.publish import publish_history
 from continual.flows.served import await_served
 from continual.flows.serving_check import check_serves
@@ -31,6 +32,7 @@ def verify(ws: Workspace, as_of: datetime) -> Outcome:
     check_serves(ws, served, utc(as_of))
     answers = await_served(ws, served)
     publish_history(ws)
+    write_proposals(ws)
     since = f" since {current.as_of:%Y-%m-%d}" if current else ""
     reason = f"version {served} is champion{since}, loads and scores today's rows"
     return Outcome(f"{reason}; {answers}" if answers else reason, {"version": served})

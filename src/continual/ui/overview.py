@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from continual.core.estimate import Estimate
 from continual.core.verdict import OVERALL
@@ -12,6 +12,7 @@ from continual.flows.day_rows import LIVE
 from continual.flows.status import Status, status
 from continual.flows.workspace import Workspace
 from continual.stores.ledger_pages import LedgerPages, Line
+from continual.ui.profit import told
 from continual.ui.site import Site
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ ALARM, BROKEN, WAITS, NEW, GOOD = "alarm", "policy invalid", "waits for you", "n
 @dataclass(frozen=True)
 class Overview:
     """One application. primary: the live model over `days`, the newest on record. decided: the last decision; judged:
-    the last verdict; triggered: what the trigger last said. profit: newest row of the table `pnl`, where there is one.
+    the last verdict; triggered: what the trigger last said. profit: forecast, and what retrains brought.
     problem: why nothing else can be shown."""
 
     application: str
@@ -71,7 +72,7 @@ def _read(ws: Workspace, problem: str | None) -> Overview:
     waits = now.open_items > 0 or "answer the approve task" in now.next
     primary, days = _primary(ws)
     with ws.db.read() as connection:
-        open_labels, profit = _open_labels(connection, ws.app), _profit(connection, ws.app)
+        open_labels = _open_labels(connection, ws.app)
     return Overview(
         application=ws.app,
         description=ws.policy.description,
@@ -85,7 +86,7 @@ def _read(ws: Workspace, problem: str | None) -> Overview:
         judged=judged,
         triggered=pages.newest("trigger"),
         open_labels=open_labels,
-        profit=profit,
+        profit=told(ws),
     )
 
 
@@ -123,19 +124,3 @@ def _open_labels(connection: Connection, app: str) -> int:
 
     query = select(func.count()).select_from(table).where(table.c.app == app, table.c.state == "open")
     return int(connection.execute(query).scalar_one())
-
-
-def _profit(connection: Connection, app: str) -> tuple[tuple[str, str], ...]:
-    """The newest row of the retraining profit and loss, where that is kept."""
-    from continual.stores.tables import metadata
-
-    table = metadata.tables.get("pnl")
-    if table is None:
-        return ()
-    order = table.c["as_of"].desc() if "as_of" in table.c else list(table.c)[-1].desc()
-    row = connection.execute(table.select().where(table.c["app"] == app).order_by(order).limit(1)).mappings().first()
-    return tuple((name, _short(value)) for name, value in row.items() if name != "app") if row else ()
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
