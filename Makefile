@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+STUDIO := var/label-studio
 # One thread per task: spinning OpenMP threads on a loaded machine turn seconds into minutes.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -59,7 +60,7 @@ docs: $(VENV)/.dev ## The documentation site, into site/
 	@$(BIN)/mkdocs build --strict
 
 .PHONY: test
-test: $(VENV)/.dev browser ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
+test: $(VENV)/.dev browser $(STUDIO)/.installed ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
 	@$(BIN)/pytest -n 2 tests/unit
 	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e
@@ -116,11 +117,16 @@ lock: ## Re-resolve the locks in requirements/ (no index address is written)
 	@$(COMPILE) pyproject.toml --extra demo --extra production --extra dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(COMPILE) pyproject.toml --extra demo --extra production -c requirements/runtime.lock -o requirements/production.lock
 	@$(COMPILE) pyproject.toml --extra bench -c requirements/dev.lock -o requirements/bench.lock
+	@$(COMPILE) requirements/label-studio.in -o requirements/label-studio.lock
 
 .PHONY: label-studio
-label-studio: $(BIN)/uv ## Install Label Studio into var/label-studio, an environment of its own
-	@$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) var/label-studio
-	@VIRTUAL_ENV=$(CURDIR)/var/label-studio $(BIN)/uv pip install --quiet label-studio==1.23.2
+label-studio: $(STUDIO)/.installed ## Install Label Studio into var/label-studio, an environment of its own (800 MB)
+
+$(STUDIO)/.installed: requirements/label-studio.lock $(BIN)/uv
+	@echo "Installing Label Studio into $(STUDIO) ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) $(STUDIO)
+	@VIRTUAL_ENV=$(CURDIR)/$(STUDIO) $(BIN)/uv pip install --quiet --require-hashes -r requirements/label-studio.lock
+	@touch $@
 
 .PHONY: clean
 clean: ## Remove the environment and all embedded state

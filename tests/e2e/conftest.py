@@ -25,6 +25,7 @@ MODES = {
     "rivals": "auto",
     "stored": "auto",
     "asked": "auto",
+    "lacking": "auto",
     "mirrored": "auto",
 }
 

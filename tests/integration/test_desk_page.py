@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 import uvicorn
@@ -22,7 +23,7 @@ from continual.policy.labelling import Labelling
 from continual.stores.database import open_database
 from continual.stores.label_queue import LabelQueue
 from continual.stores.label_reading import LabelReading
-from continual.stores.requests import LabelRequest, RequestStore
+from continual.stores.requests import Draw, DrawnRows, RequestStore
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -40,11 +41,9 @@ def page(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNames
     db = open_database(f"sqlite:///{tmp_path}/s.db")
     db.upgrade()
     window = Window(NOW - timedelta(days=7), NOW)
-    asked = [
-        LabelRequest(key, 0.5, "uniform", NOW, window, use=task.use.value, priority=-i)
-        for i, (key, task) in enumerate(ROWS.items())
-    ]
-    RequestStore(db, "loans").ask(asked)
+    uses, order = [task.use.value for task in ROWS.values()], [-float(i) for i in range(len(ROWS))]
+    asked = DrawnRows(list(ROWS), np.full(len(ROWS), 0.5), use=uses, priority=order)
+    RequestStore(db, "loans").add(Draw(window, NOW, "uniform"), asked)
     monkeypatch.setattr(seat, "tasks_of", lambda ws, requests: [ROWS[key] for key in requests["key"]])
     monkeypatch.setattr(seat, "write_labels", lambda ws: None)
     policy = SimpleNamespace(labelling=Labelling(), question=Question("repaid?", (("no", 0.0), ("yes", 1.0))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from continual.core.window import Window
 from continual.stores.database import open_database
 from continual.stores.label_queue import LabelQueue
 from continual.stores.label_reading import LabelReading
-from continual.stores.requests import LabelRequest, RequestStore
+from continual.stores.requests import Draw, DrawnRows, RequestStore
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -34,11 +35,10 @@ class Queue(RuleBasedStateMachine):
         self.db = DATABASE
         self.app = f"app{next(_numbers)}"
         self.needed = {"a": 1, "b": 1, "c": 2, "d": 2}
-        asked = [
-            LabelRequest(key, 0.5, "uniform", NOW, WINDOW, needed=n, deadline=NOW + timedelta(days=3))
-            for key, n in self.needed.items()
-        ]
-        RequestStore(self.db, self.app).ask([*asked, LabelRequest("z", 0.5, "uniform", NOW, WINDOW, state="unchosen")])
+        draw = Draw(WINDOW, NOW, "uniform", deadline=NOW + timedelta(days=3))
+        states, needed = [*["open"] * len(self.needed), "unchosen"], [*self.needed.values(), 1]
+        rows = DrawnRows([*self.needed, "z"], np.full(len(needed), 0.5), states, needed=needed)
+        RequestStore(self.db, self.app).add(draw, rows)
         self.queue = LabelQueue(self.db, self.app, clock=lambda: self.now)
         self.reading = LabelReading(self.db, self.app, clock=lambda: self.now)
         self.leases = {}

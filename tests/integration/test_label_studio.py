@@ -1,6 +1,6 @@
 """Label Studio itself: projects, pre-annotations, annotations that come back, skips, changed minds, its webhook.
 
-Runs where `make label-studio` was run; its first start takes minutes of database migrations.
+`make test` installs it first. Elsewhere: `make label-studio`.
 """
 
 from __future__ import annotations

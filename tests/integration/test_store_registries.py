@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +20,7 @@ from continual.stores.database import Database, open_database
 from continual.stores.datasets import DatasetSpec, DatasetStore
 from continual.stores.definitions import DefinitionStore, MetricContract, SliceDefinition
 from continual.stores.evaluations import Evaluation, EvaluationStore
-from continual.stores.requests import LabelRequest, RequestStore
+from continual.stores.requests import Draw, DrawnRows, RequestStore
 from continual.stores.tables import model_version
 from continual.stores.versions import ModelVersion, VersionStore
 
@@ -81,9 +82,11 @@ def test_definitions_are_kept_by_version(db: Database) -> None:
 
 def test_label_requests_keep_their_probability(db: Database) -> None:
     store = RequestStore(db, "flights")
-    requests = [LabelRequest(f"k{n}", 0.25, "mixture", AS_OF, WEEK, {"uniform": 0.1}, "7") for n in range(1200)]
-    store.ask(requests)
-    store.ask([LabelRequest("k0", 0.99, "other", AS_OF, WEEK)])
+    keys, components = [f"k{n}" for n in range(1200)], {"uniform": np.full(1200, 0.1), "none": np.zeros(1200)}
+    store.add(Draw(WEEK, AS_OF, "mixture", "7"), DrawnRows(keys, np.full(1200, 0.25), "open", components))
+    store.add(Draw(WEEK, AS_OF, "other"), DrawnRows(["k0"], np.array([0.99])))
+    first = store.read(key="k0").iloc[0]
+    assert (first["asked_at"], first["window_end"], first["model_version"]) == (AS_OF, WEEK.end, "7")
     assert store.close([f"k{n}" for n in range(700)], "answered") == 700
     assert store.close(["k0"], "expired") == 0
     still_open = store.read(window=WEEK, as_of=AS_OF, state="open")

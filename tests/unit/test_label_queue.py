@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from continual.core.labelling import Answer, State, Task, Use, resolve
 from continual.core.window import Window
 from continual.stores.database import open_database
 from continual.stores.label_queue import LabelQueue
-from continual.stores.requests import LabelRequest, RequestStore
+from continual.stores.requests import Draw, DrawnRows, RequestStore
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=7), NOW)
@@ -86,8 +87,10 @@ def database(tmp_path_factory):
 @pytest.fixture
 def queue(request):
     app, now = request.node.name, [NOW]
-    rows = [LabelRequest(f"k{i}", 0.5, "uniform", NOW, WINDOW, needed=1 + (i == 3), priority=i) for i in range(5)]
-    RequestStore(DATABASE, app).ask(rows)
+    rows = DrawnRows(
+        [f"k{i}" for i in range(5)], np.full(5, 0.5), needed=[1, 1, 1, 2, 1], priority=[float(i) for i in range(5)]
+    )
+    RequestStore(DATABASE, app).add(Draw(WINDOW, NOW, "uniform"), rows)
     found = LabelQueue(DATABASE, app, clock=lambda: now[0])
     found.sets = lambda later: now.__setitem__(0, NOW + later)
     return found

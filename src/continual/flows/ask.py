@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from continual.core.label_budget import Account
     from continual.stores.entry import Entry
-    from continual.stores.requests import LabelRequest
+    from continual.stores.requests import DrawnRows
 
 
 def ask(ws: Workspace, as_of: datetime, order: Order | None = None) -> Outcome:
@@ -46,6 +46,8 @@ def ask(ws: Workspace, as_of: datetime, order: Order | None = None) -> Outcome:
 
 
 def _buy(ws: Workspace, as_of: datetime, order: Order, key: str) -> Entry:
+    from continual.stores.requests import Draw
+
     check_asks(ws)
     first = ws.champions.current() is None
     found = plan(ws.policy, order, as_of, ws.ledger.entries(kind=ASKED), ws.ledger.entries(kind="verdict"), first)
@@ -53,9 +55,10 @@ def _buy(ws: Workspace, as_of: datetime, order: Order, key: str) -> Entry:
         raise _no_budget(found.account)
     pool = _pool(ws, found.window, as_of)
     drawn = draw(ws, pool, found.rows, found.need.slices, found.window, as_of)
-    requests = _requests(ws, pool, drawn, found.window, as_of, urgent=bool(found.need.slices))
-    requests_of(ws).ask(requests)
-    record = {"order": asdict(order), **found.as_dict(), **_bought(ws, pool, drawn, requests, found.price)}
+    deadline = as_of + ws.policy.labelling.deadline
+    about = Draw(found.window, as_of, ws.policy.sampler.kind, ws.registry.champion(), deadline)
+    requests_of(ws).add(about, _drawn_rows(ws, pool, drawn, urgent=bool(found.need.slices)))
+    record = {"order": asdict(order), **found.as_dict(), **_bought(ws, pool, drawn, found.price)}
     return ws.ledger.append(ASKED, key, as_of, sentence(record), record, ws.loaded.hash, ws.run)
 
 
@@ -71,8 +74,7 @@ def _pool(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
     Skipped: none is left to ask about.
     """
     frame = labelled_rows(ws, window, as_of)
-    before = requests_of(ws).read()
-    chosen = before[~before["state"].isin([State.UNCHOSEN])]
+    chosen = requests_of(ws).chosen()
     gone = chosen[chosen["state"].isin([State.OPEN, State.DISPUTED, State.ANSWERED, State.CANCELLED])]
     frame = frame.assign(
         asked=frame["record_key"].isin(set(chosen["key"])), pending=frame["record_key"].isin(set(gone["key"]))
@@ -87,43 +89,31 @@ def _pool(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
     return pool
 
 
-def _requests(
-    ws: Workspace, pool: pd.DataFrame, drawn: Drawn, window: Window, as_of: datetime, urgent: bool
-) -> list[LabelRequest]:
-    """One for every row of the draw. Rows are asked about in random order, so that those answered by any time are a
-    random part of those chosen; those that a verdict waits for come before others."""
-    from continual.stores.requests import LabelRequest
+def _drawn_rows(ws: Workspace, pool: pd.DataFrame, drawn: Drawn, urgent: bool) -> DrawnRows:
+    """Every row of the draw. Rows are asked about in random order, so that those answered by any time are a random
+    part of those chosen; those that a verdict waits for come before others."""
+    from continual.stores.requests import DrawnRows
 
-    policy, champion = ws.policy.labelling, ws.registry.champion()
-    pending, keys = pool["pending"].to_numpy(dtype=bool), pool["record_key"].tolist()
+    policy, pending = ws.policy.labelling, pool["pending"].to_numpy(dtype=bool)
     states = np.where(~drawn.chosen, State.UNCHOSEN, np.where(pending, State.REPEATED, State.OPEN))
-    return [
-        LabelRequest(
-            key=str(keys[i]),
-            probability=float(drawn.probability[i]),
-            sampler=ws.policy.sampler.kind,
-            asked_at=as_of,
-            window=window,
-            components={name: float(pi[i]) for name, pi in drawn.components.items() if pi[i] > 0},
-            model_version=champion,
-            state=str(states[i]),
-            use=Use.TRAINING if drawn.training[i] else Use.EVALUATION,
-            needed=policy.annotators + int(drawn.doubled[i]),
-            priority=float(urgent) + float(drawn.order[i]),
-            deadline=as_of + policy.deadline,
-        )
-        for i in range(len(keys))
-    ]
+    return DrawnRows(
+        keys=pool["record_key"].tolist(),
+        probability=drawn.probability,
+        state=[str(state) for state in states.tolist()],
+        components=drawn.components,
+        use=np.where(drawn.training, Use.TRAINING.value, Use.EVALUATION.value).tolist(),
+        needed=(policy.annotators + drawn.doubled.astype(int)).tolist(),
+        priority=(float(urgent) + drawn.order).tolist(),
+    )
 
 
-def _bought(
-    ws: Workspace, pool: pd.DataFrame, drawn: Drawn, requests: list[LabelRequest], price: float
-) -> dict[str, Any]:
+def _bought(ws: Workspace, pool: pd.DataFrame, drawn: Drawn, price: float) -> dict[str, Any]:
     """What the draw came to."""
-    new = np.array([request.state == State.OPEN for request in requests])
-    answers = sum(request.needed for request in requests if request.state == State.OPEN)
+    free = ~pool["pending"].to_numpy(dtype=bool)
+    new = drawn.chosen & free
+    answers = int((ws.policy.labelling.annotators + drawn.doubled.astype(int))[new].sum())
     members = slice_members(ws, pool)
-    parts = {name: float(pi[~pool["pending"].to_numpy(dtype=bool)].sum()) for name, pi in drawn.components.items()}
+    parts = {name: float(pi[free].sum()) for name, pi in drawn.components.items()}
     return {
         "pool": len(pool),
         "chosen": int(drawn.chosen.sum()),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.core.canonical import plain
 from continual.core.window import Window, utc
 
 if TYPE_CHECKING:
@@ -26,69 +26,36 @@ UNCHOSEN = "unchosen"
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw over the rows of a window. sampler: its kind; model_version: whose predictions it read."""
+    """One draw over the rows of a window. sampler: its kind; model_version: whose predictions it read. deadline:
+    unanswered from then on a row expires."""
 
     window: Window
     asked_at: datetime
     sampler: str
     model_version: str | None = None
-
-    def requests(
-        self, keys: Sequence[str], probability: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
-    ) -> list[LabelRequest]:
-        """One for every row that could have been chosen, arrays (n,).
-
-        Raises
-        ------
-        ValueError: a probability is not in (0, 1], so that its row could never be weighted.
-        """
-        if not np.all((probability > 0) & (probability <= 1)):
-            raise ValueError("an inclusion probability must be in (0, 1] for every row of the draw, chosen or not")
-        rows = zip(keys, probability.tolist(), chosen.tolist(), strict=True)
-        return [self._request(str(key), p, "open" if hit else UNCHOSEN) for key, p, hit in rows]
-
-    def _request(self, key: str, probability: float, state: str) -> LabelRequest:
-        return LabelRequest(
-            key, probability, self.sampler, self.asked_at, self.window, model_version=self.model_version, state=state
-        )
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True)
-class LabelRequest:
-    """probability: inclusion probability in (0, 1]; components: the same by component of the sampler. state, use: see
-    `core.labelling`. needed: people who must answer. priority: the larger is asked first. deadline: unanswered from
-    then on it expires."""
+class DrawnRows:
+    """Rows that could have been chosen, n of them. probability: (n,) inclusion probability in (0, 1]; components: the
+    same by component of the sampler. state, use: see `core.labelling`. needed: people who must answer. priority: the
+    larger is asked first. state, use, needed, priority: (n,) lists, or one value for all."""
 
-    key: str
-    probability: float
-    sampler: str
-    asked_at: datetime
-    window: Window
-    components: dict[str, float] = field(default_factory=dict)
-    model_version: str | None = None
-    state: str = "open"
-    use: str = "evaluation"
-    needed: int = 1
-    priority: float = 0.0
-    deadline: datetime | None = None
+    keys: Sequence[str]
+    probability: npt.NDArray[np.float64]
+    state: list[str] | str = "open"
+    components: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    use: list[str] | str = "evaluation"
+    needed: list[int] | int = 1
+    priority: list[float] | float = 0.0
 
-    def row(self, app: str) -> dict[str, Any]:
-        return {
-            "app": app,
-            "key": self.key,
-            "asked_at": utc(self.asked_at),
-            "probability": float(self.probability),
-            "components": plain(self.components),
-            "sampler": self.sampler,
-            "state": self.state,
-            "model_version": self.model_version,
-            "window_start": self.window.start,
-            "window_end": self.window.end,
-            "use": self.use,
-            "needed": self.needed,
-            "priority": self.priority,
-            "deadline": None if self.deadline is None else utc(self.deadline),
-        }
+
+def _as_json(components: Mapping[str, npt.NDArray[np.float64]]) -> list[str]:
+    """(n,) texts; components that are 0 for a row are left out."""
+    names = [json.dumps(name) for name in components]
+    rows = zip(*(values.tolist() for values in components.values()), strict=True)
+    return ["{" + ", ".join(f"{k}: {p!r}" for k, p in zip(names, row, strict=True) if p > 0) + "}" for row in rows]
 
 
 class RequestStore:
@@ -97,26 +64,49 @@ class RequestStore:
     def __init__(self, db: Database, app: str) -> None:
         self.db, self.app = db, app
 
-    def ask(self, requests: Sequence[LabelRequest]) -> None:
-        """Record requests; one that exists (same key and asked_at) keeps its probability and state."""
-        from continual.stores.rows import upsert
+    def add(self, draw: Draw, rows: DrawnRows) -> None:
+        """Record a draw, or some rows of it, those that were not chosen included. Safe to repeat: a request that
+        exists (same key and asked_at) keeps its probability and state.
+
+        Raises
+        ------
+        ValueError: a probability is not in (0, 1], so that its row could never be weighted.
+        """
+        from continual.stores.bulk import insert_new
         from continual.stores.tables import label_request
 
-        rows = [request.row(self.app) for request in requests]
+        if not np.all((rows.probability > 0) & (rows.probability <= 1)):
+            raise ValueError("an inclusion probability must be in (0, 1] for every row of the draw, chosen or not")
+        columns = {
+            "app": self.app,
+            "key": [str(key) for key in rows.keys],
+            "asked_at": utc(draw.asked_at),
+            "probability": rows.probability.tolist(),
+            "components": _as_json(rows.components) if rows.components else {},
+            "sampler": draw.sampler,
+            "state": rows.state,
+            "model_version": draw.model_version,
+            "window_start": draw.window.start,
+            "window_end": draw.window.end,
+            "use": rows.use,
+            "needed": rows.needed,
+            "priority": rows.priority,
+            "deadline": None if draw.deadline is None else utc(draw.deadline),
+        }
         with self.db.write() as connection:
-            upsert(connection, label_request, rows, keep_first=True)
+            insert_new(connection, label_request, columns, len(rows.keys))
 
     def record(
         self, draw: Draw, keys: Sequence[str], probability: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
     ) -> int:
-        """Record a whole draw, the rows that were not chosen included; returns how many labels it asks for. Safe to
-        repeat: what is recorded stands.
+        """Record a whole draw; returns how many labels it asks for. Safe to repeat: what is recorded stands.
 
         Raises
         ------
-        ValueError: as `Draw.requests`.
+        ValueError: as `add`.
         """
-        self.ask(draw.requests(keys, probability, chosen))
+        states = np.where(chosen, "open", UNCHOSEN).tolist()
+        self.add(draw, DrawnRows(keys, probability, states))
         return int(np.count_nonzero(chosen))
 
     def asked(self, after: datetime | None, until: datetime) -> int:
@@ -130,6 +120,15 @@ class RequestStore:
             where.append(table.c.asked_at > utc(after))
         with self.db.read() as connection:
             return int(connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
+
+    def chosen(self) -> pd.DataFrame:
+        """Every request that somebody is or was asked about, draw by draw: key, state."""
+        from continual.stores.rows import frame
+        from continual.stores.tables import label_request as table
+
+        query = table.select().with_only_columns(table.c.key, table.c.state)
+        with self.db.read() as connection:
+            return frame(connection, query.where(table.c.app == self.app, table.c.state != UNCHOSEN))
 
     def any_in(self, window: Window, as_of: datetime) -> bool:
         """Whether labels were asked for in (part of) the window by `as_of`."""
