@@ -38,7 +38,7 @@ def _bound(connection: Connection, table: Table, columns: Mapping[str, Any], n: 
 def _sqlite(connection: Connection, table: Table, names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
     marks = ", ".join("?" * len(names))
     cursor: Any = connection.connection.cursor()
-    insert = f'INSERT INTO "{table.name}" ({_listed(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING'  # noqa: S608
+    insert = f'INSERT INTO "{table.name}" ({_listed(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING'  # noqa: S608  # nosec B608
     cursor.executemany(insert, rows)
     cursor.close()
 
@@ -53,7 +53,7 @@ def _postgresql(connection: Connection, table: Table, names: Sequence[str], rows
     with cursor.copy(f'COPY "{staged}" ({listed}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)
-    insert = f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM "{staged}" ON CONFLICT DO NOTHING'  # noqa: S608
+    insert = f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM "{staged}" ON CONFLICT DO NOTHING'  # noqa: S608  # nosec B608
     cursor.execute(insert)
     cursor.close()
 
