@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 
 from continual.errors import BatchError, Skipped
 from continual.flows import ingest
+from continual.flows.replay_item import replay_item
 from continual.sources.base import SourceUnavailable
 
 pytestmark = pytest.mark.integration
@@ -135,10 +136,30 @@ def test_s05_a_csv_column_that_changes_its_kind_half_way_is_refused_and_names_th
     path = world.home / "landing" / "predictions" / "2024-01-01.csv"
     wrong.to_csv(path, index=False)
     refused(lambda: world.ingest(0, 1), BatchError, "'bureau' of 2024-01-01.csv.*text such as 'n.k.'")
+    assert [item.n_rows for item in world.ws().batches.items(state="open")] == [len(many)]
     many.to_csv(path, index=False)  # the corrected file under its name
     world.ingest(0, 1)
     assert keys(world) == list(many["record_key"])
     assert {b.state for b in world.ws().batches.batches()} == {"superseded", "appended"}
+
+
+def test_s05_rows_of_a_mixed_csv_are_kept_and_replayed_once_the_column_is_named_text(stages: Stages) -> None:
+    world = stages("empty")
+    world.edit('"{date}*.parquet"', '"{date}*.csv"')
+    many = pd.concat([applications(0)] * 60, ignore_index=True).drop(columns=["value", "known_at"])
+    many = many.assign(record_key=[f"{i:07d}" for i in range(len(many))], model_version="1", prediction=0.5)
+    many["region"] = ["7"] * (len(many) - 1) + ["north"]
+    many.to_csv(world.home / "landing" / "predictions" / "2024-01-01.csv", index=False)
+    refused(lambda: world.ingest(0, 1), BatchError, "'region' of 2024-01-01.csv.*source.text.*replay")
+    (item,) = world.ws().batches.items(state="open")
+    assert item.n_rows == len(many)
+    world.edit("kind: folder", "kind: folder\n  text: [region]")
+    assert replay_item(world.ws(), item.id, "ann", day(1)).data["appended"] == len(many)
+    logged = world.ws().log.read_predictions(days(0, 30), day(30))
+    assert sorted(logged["record_key"]) == list(many["record_key"])
+    assert set(logged["region"]) == {"7", "north"}
+    with pytest.raises(Skipped):
+        world.ingest(0, 1)  # the same file brings nothing again
 
 
 def test_s06_days_in_any_order_and_a_backfilled_old_day_end_in_the_same_log(stages: Stages) -> None:

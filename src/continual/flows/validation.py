@@ -15,7 +15,7 @@ from continual.flows.quarantine import set_aside
 from continual.flows.staging import Staging
 from continual.flows.workspace import Workspace
 from continual.policy.models import Policy
-from continual.sources.base import BatchRef
+from continual.sources.base import BatchRef, MixedKinds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,9 @@ def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str
     batch = batch_id(ws.app, ref.stream, content_of(ref))
     try:
         frame = ws.policy.source.read(ref).to_pandas()
+    except MixedKinds as error:
+        _refuse(ws, ref, batch, error.rows.to_pandas(), str(error), as_of)
+        return batch, str(error)
     except BatchError as error:
         _refuse(ws, ref, batch, None, str(error), as_of)
         return batch, str(error)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from continual.errors import BatchError
+from continual.sources.base import MixedKinds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,14 +50,15 @@ def _csv(name: str, content: bytes, text: set[str]) -> pa.Table:
     table = pyarrow.csv.read_csv(io.BytesIO(content), convert_options=options)
     for column in table.column_names:
         if column not in text and table.column_names.count(column) == 1:
-            _one_kind(name, column, table.column(column))
+            _one_kind(name, column, table)
     return table
 
 
-def _one_kind(name: str, column: str, values: pa.ChunkedArray) -> None:
+def _one_kind(name: str, column: str, table: pa.Table) -> None:
     """pyarrow reads a column whose kind changes between chunks (of about 1 MB) as text, silently."""
     import pyarrow as pa
 
+    values = table.column(column)
     if not pa.types.is_string(values.type):
         return
     chunks = [kept for chunk in values.chunks if len(kept := _given(chunk))]
@@ -64,10 +66,11 @@ def _one_kind(name: str, column: str, values: pa.ChunkedArray) -> None:
     if all(numbers) or not any(numbers):
         return
     clash, before = _first_text(chunks[numbers.index(False)]), chunks[numbers.index(True)][0]
-    raise BatchError(
+    raise MixedKinds(
         f"Column {column!r} of {name} must hold one kind of value.",
         f"numbers such as {str(before)!r} in one part and text such as {clash[:60]!r} in another.",
-        "correct it at the source, or name it in source.text when it is text.",
+        "name it in source.text when it is text and replay the rows from the quarantine, or deliver it corrected.",
+        table,
     )
 
 

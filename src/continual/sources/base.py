@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from continual.core.family import Family, Strategy
-from continual.errors import ContinualError
+from continual.errors import BatchError, ContinualError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +21,17 @@ Stream = Literal["predictions", "labels"]
 class SourceUnavailable(ContinualError):
     """The place that batches come from does not answer now. No `BatchError`: no batch is refused for it, the task is
     tried again."""
+
+
+class MixedKinds(BatchError):
+    """A column of a batch holds numbers and text. Its rows could be read and come along, so that they are kept.
+
+    rows: (n, ...) as read, the column as text.
+    """
+
+    def __init__(self, must: str, got: str, remedy: str, rows: pa.Table) -> None:
+        super().__init__(must, got, remedy)
+        self.rows = rows
 
 
 @dataclass(frozen=True)
