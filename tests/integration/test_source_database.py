@@ -63,7 +63,10 @@ class Bank:
                 connection.exec_driver_sql(statement)
 
     def answer(self, *rows: tuple[int, datetime, float]) -> None:
-        insert = text("INSERT INTO \"Loan Answers\" VALUES (:k, :t, '1', :p, 1.25, 'x')")
+        self.answer_in('"Loan Answers"', *rows)
+
+    def answer_in(self, table: str, *rows: tuple[int, datetime, float]) -> None:
+        insert = text(f"INSERT INTO {table} VALUES (:k, :t, '1', :p, 1.25, 'x')")
         with self.engine.begin() as connection:
             for key, when, p in rows:
                 connection.execute(insert, {"k": key, "t": when.isoformat() if self.lite else when, "p": p})
@@ -118,9 +121,29 @@ def test_s06_rows_that_arrive_behind_the_watermark_make_their_day_new_content_an
     assert [d.day for d in before if before[d] != after[d]] == [1]
     bank.run('UPDATE "Loan Answers" SET p = 0.9 WHERE "Application Id" = 3')
     assert [d.day for d in before if after[d] != listed(sql())[d]] == [2]
-    bank.run('UPDATE "Loan Answers" SET income = 7 WHERE "Application Id" = 3')
-    bank.run('ALTER TABLE "Loan Answers" ADD COLUMN age INTEGER')
-    assert listed(sql()) == {**after, date(2024, 1, 2): listed(sql())[date(2024, 1, 2)]}
+
+
+def test_s06_whatever_is_read_of_a_row_is_part_of_its_day(bank: Bank) -> None:
+    columns = {"record_key": "Application Id", "event_time": "asked_at", "model_version": "version", "prediction": "p"}
+    bank.run('ALTER TABLE "Loan Answers" RENAME TO answers')
+    source = sql(predictions={"table": "answers", "watermark": "asked_at", "columns": columns, "exclude": ["noise"]})
+    bank.answer_in("answers", (1, at(1), 0.1), (2, at(1, 1), 0.2), (3, at(2), 0.3))
+    seen = listed(source)
+    for change in (
+        'SET income = 7 WHERE "Application Id" = 1',
+        'SET income = NULL WHERE "Application Id" = 2',
+        'SET p = 0.3 - p WHERE "Application Id" < 3',  # 0.1 and 0.2 change places
+        "SET version = '2' WHERE \"Application Id\" = 1",
+    ):
+        bank.run(f"UPDATE answers {change}")
+        now = listed(source)
+        assert [d.day for d in seen if now[d] != seen[d]] == [1], change
+        seen = now
+    bank.run("ALTER TABLE answers ADD COLUMN age INTEGER", "ALTER TABLE answers ADD COLUMN noise INTEGER")
+    bank.run("UPDATE answers SET noise = 5")
+    assert listed(source) == seen  # nobody has an age yet, and what is excluded does not count
+    bank.run('UPDATE answers SET age = 40 WHERE "Application Id" = 3')
+    assert [d.day for d in seen if listed(source)[d] != seen[d]] == [2]
 
 
 def test_a_day_that_changed_after_listing_is_not_read(bank: Bank) -> None:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from continual.core.canonical import digest
 from continual.core.window import utc
 from continual.errors import BatchError, StoreError
-from continual.expectations.outcome import ValidationOutcome
+from continual.expectations.outcome import ValidationOutcome, combined
 from continual.expectations.spec import ROW_PREFIXES, ExpectationSpec, ExpectationSuiteSpec
+from continual.flows.kinds import Delivered, numbers_of, told_apart
 from continual.flows.log_rows import log_table
 from continual.flows.quarantine import batch_of, check_open, find_item, is_whole_batch, set_aside, stored_rows
 from continual.flows.validation import check_schema
@@ -129,11 +130,12 @@ def _renamed(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _judge(ws: Workspace, item: QuarantineItem, batch: Batch, frame: pd.DataFrame, as_of: datetime) -> _Judged:
-    outcome = _validate(ws, item, batch, frame, as_of)
+    given = told_apart(frame, numbers_of(ws.policy, _stream(item)), "mixed", "mixed-integer")
+    outcome = _validate(ws, item, batch, given, as_of)
     why = {row: "; ".join(said) for row, said in outcome.row_failures.items()}
     if outcome.failed_batch:
         why = dict.fromkeys(range(len(frame)), outcome.reason)
-    passing = frame.drop(index=list(why))
+    passing = given.frame.drop(index=list(why))
     if passing.empty:
         return _Judged(frame, _no_rows(), 0, why)
     table = log_table(ws.policy, _stream(item), passing, item.batch_id, as_of)
@@ -157,15 +159,16 @@ def _stream(item: QuarantineItem) -> Any:
 
 
 def _validate(
-    ws: Workspace, item: QuarantineItem, batch: Batch, frame: pd.DataFrame, as_of: datetime
+    ws: Workspace, item: QuarantineItem, batch: Batch, given: Delivered, as_of: datetime
 ) -> ValidationOutcome:
     from continual.expectations.validation import validate
 
     suites = ws.policy.expectations
     suite = suites.labels if item.stream == "labels" else suites.predictions
     if not is_whole_batch(item, batch):
-        suite = row_suite(suite, frame)
-    return validate(frame, suite, item.id, check_schema(ws.policy, _stream(item), frame, as_of))
+        suite = row_suite(suite, given.frame)
+    schema = check_schema(ws.policy, _stream(item), given.frame, as_of)
+    return validate(given.frame, suite, item.id, combined(len(given.frame), [given.failing, schema]))
 
 
 def row_suite(suite: ExpectationSuiteSpec, frame: pd.DataFrame) -> ExpectationSuiteSpec:

@@ -6,16 +6,17 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from continual.errors import BatchError
-from continual.expectations.outcome import ValidationOutcome
+from continual.expectations.outcome import ValidationOutcome, combined
 from continual.expectations.schema import check_labels, check_predictions, kinds_of
 from continual.expectations.validation import validate
 from continual.flows.data_docs import DataDocs
+from continual.flows.kinds import Delivered, deliver
 from continual.flows.log_rows import log_table
 from continual.flows.quarantine import set_aside
 from continual.flows.staging import Staging
 from continual.flows.workspace import Workspace
 from continual.policy.models import Policy
-from continual.sources.base import BatchRef, MixedKinds
+from continual.sources.base import BatchRef
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,22 +35,22 @@ def judge_batch(ws: Workspace, ref: BatchRef, as_of: datetime) -> tuple[str, str
 
     batch = batch_id(ws.app, ref.stream, content_of(ref))
     try:
-        frame = ws.policy.source.read(ref).to_pandas()
-    except MixedKinds as error:
-        _refuse(ws, ref, batch, error.rows.to_pandas(), str(error), as_of)
-        return batch, str(error)
+        given = deliver(ws.policy, ref)
     except BatchError as error:
         _refuse(ws, ref, batch, None, str(error), as_of)
         return batch, str(error)
-    outcome = _validate(ws, ref, frame, as_of, batch)
+    if given.error is not None:
+        _refuse(ws, ref, batch, given.came, str(given.error), as_of)
+        return batch, str(given.error)
+    outcome = _validate(ws, ref, given, as_of, batch)
     if outcome.failed_batch:
-        _refuse(ws, ref, batch, frame, outcome.reason, as_of)
+        _refuse(ws, ref, batch, given.came, outcome.reason, as_of)
         return batch, outcome.reason
-    _accept(ws, ref, batch, frame, outcome, as_of)
+    _accept(ws, ref, batch, given, outcome, as_of)
     return batch, None
 
 
-def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime, batch: str) -> ValidationOutcome:
+def _validate(ws: Workspace, ref: BatchRef, given: Delivered, as_of: datetime, batch: str) -> ValidationOutcome:
     suites = ws.policy.expectations
     suite = suites.labels if ref.stream == "labels" else suites.predictions
     docs = DataDocs(ws.settings.home, ws.app)
@@ -57,7 +58,8 @@ def _validate(ws: Workspace, ref: BatchRef, frame: pd.DataFrame, as_of: datetime
     def keep(outcome: ValidationOutcome, report: Any) -> None:
         docs.keep(batch, ref.stream, ref.name, as_of, outcome, report)
 
-    return validate(frame, suite, ref.name, check_schema(ws.policy, ref.stream, frame, as_of, ref.date), keep)
+    schema = check_schema(ws.policy, ref.stream, given.frame, as_of, ref.date)
+    return validate(given.frame, suite, ref.name, combined(len(given.frame), [given.failing, schema]), keep)
 
 
 def check_schema(
@@ -73,14 +75,14 @@ def check_schema(
 
 
 def _accept(
-    ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame, outcome: ValidationOutcome, as_of: datetime
+    ws: Workspace, ref: BatchRef, batch: str, given: Delivered, outcome: ValidationOutcome, as_of: datetime
 ) -> None:
-    good = frame[~outcome.mask]
+    good = given.frame[~outcome.mask]
     Staging(ws.settings.home, ws.app).put(ref.stream, batch, log_table(ws.policy, ref.stream, good, batch, as_of))
     failing = {row: "; ".join(why) for row, why in outcome.row_failures.items()}
-    kept = set_aside(ws, batch, ref.stream, frame, failing, as_of) if failing else None
+    kept = set_aside(ws, batch, ref.stream, given.came, failing, as_of) if failing else None
     for item in ws.batches.items(batch_id=batch, state="open"):
-        if item.id != kept and item.n_rows == len(frame):  # the whole batch was refused, under another policy
+        if item.id != kept and item.n_rows == len(given.came):  # the whole batch was refused, under another policy
             ws.batches.resolve(item.id, "replayed")
     _supersede(ws, ref, batch)
 

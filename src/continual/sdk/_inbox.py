@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -18,11 +19,21 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class InboxFile:
     """One Parquet file (zstd). name: below the inbox; the same at every attempt, so that a repeated put is the same
-    file. rows: in it."""
+    file. rows: in it. kind: files of one kind have the same columns."""
 
     name: str
     content: bytes
     rows: int
+    kind: str = ""
+
+    @property
+    def group(self) -> str:
+        """Folder and UTC day."""
+        return self.name.rpartition("/")[0] + "/" + self.day.isoformat()
+
+    @property
+    def day(self) -> date:
+        return date.fromisoformat(self.name.rpartition("/")[2][:10])
 
 
 def encode(application: str, taken: Sequence[tuple[Stream, pa.Table]]) -> list[InboxFile]:
@@ -33,10 +44,10 @@ def encode(application: str, taken: Sequence[tuple[Stream, pa.Table]]) -> list[I
     alike: dict[tuple[Stream, str], list[pa.Table]] = {}
     for stream, table in taken:
         alike.setdefault((stream, table.schema.to_string()), []).append(table)
-    for (stream, _), tables in alike.items():
+    for (stream, kind), tables in alike.items():
         for day, rows in _by_day(pa.concat_tables(tables), INSTANT[stream]):
             name = f"{application}/{stream}/{day}-{uuid4().hex}.parquet"
-            files.append(InboxFile(name, _parquet(rows), rows.num_rows))
+            files.append(InboxFile(name, to_parquet(rows), rows.num_rows, kind))
     return files
 
 
@@ -50,7 +61,13 @@ def _by_day(table: pa.Table, instant: str) -> Iterator[tuple[str, pa.Table]]:
         yield day.isoformat(), table if len(distinct) == 1 else table.filter(pc.equal(days, pa.scalar(day)))
 
 
-def _parquet(table: pa.Table) -> bytes:
+def merged_name(name: str) -> str:
+    """Another file of the same folder and day."""
+    folder, _, own = name.rpartition("/")
+    return f"{folder}/{own[:10]}-{uuid4().hex}.parquet"
+
+
+def to_parquet(table: pa.Table) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -77,6 +94,27 @@ class Inbox:
             fs.pipe_file(f"{root.rstrip('/')}/{file.name}", file.content)
         else:
             _write_local(Path(self.location) / file.name, file.content)
+
+    def read(self, name: str) -> bytes:
+        """Raises
+        ------
+        Exception: whatever the disk or the client says.
+        """
+        if "://" in self.location:
+            fs, root = _filesystem(self.location)
+            return bytes(fs.cat_file(f"{root.rstrip('/')}/{name}"))
+        return (Path(self.location) / name).read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Raises
+        ------
+        Exception: whatever the disk or the client says.
+        """
+        if "://" in self.location:
+            fs, root = _filesystem(self.location)
+            fs.rm_file(f"{root.rstrip('/')}/{name}")
+        else:
+            (Path(self.location) / name).unlink()
 
 
 def _write_local(path: Path, content: bytes) -> None:

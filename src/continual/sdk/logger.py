@@ -18,7 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from continual.errors import BatchError, StoreError
-from continual.sdk._inbox import Inbox, check_client, encode
+from continual.sdk._inbox import Inbox, InboxFile, check_client, encode
+from continual.sdk._rollup import Rollup
 from continual.sdk._rows import Stream, none_of, prepared
 from continual.settings import Settings
 
@@ -39,7 +40,8 @@ _LIVING: weakref.WeakSet[Logger] = weakref.WeakSet()
 
 @dataclass(frozen=True)
 class Stats:
-    """Counters of one logger in this process. Rows: logged = written + pending. failures: attempts that failed."""
+    """Counters of one logger in this process. Rows: logged = written + pending. files: of this logger that are in the
+    inbox; small ones of the current day are put together. failures: attempts that failed."""
 
     logged: int
     written: int
@@ -54,8 +56,8 @@ class Logger:
 
     inbox: folder or URL (`s3://bucket/inbox`) under which files `<application>/<stream>/<UTC day>-<uuid>.parquet`
     appear; by default `landing` under CONTINUAL_HOME. max_rows, max_seconds: a file is written when so many rows
-    wait or the oldest has waited so long. max_pending_rows: when so many wait, `log_*` blocks for block_seconds and
-    then raises.
+    wait or the oldest has waited so long; sixteen small files of a day that is not over become one. max_pending_rows:
+    when so many wait, `log_*` blocks for block_seconds and then raises.
 
     At least once: a file that could not be written is written again until it can be, and ingest drops rows it has.
     Rows are safe (on disk, fsynced; or in the object store) when `flush` or `close` returned. A process that is
@@ -104,6 +106,7 @@ class Logger:
         self._logged = self._written = self._wanted = self._flushes = self._files = self._failures = 0
         self._last_error: str | None = None
         self._closed = False
+        self._rollup = Rollup(self._inbox, self.max_rows)
 
     def log_predictions(self, rows: Rows) -> None:
         """rows: DataFrame, pyarrow.Table or list of dicts with record_key, event_time (with a time zone),
@@ -205,6 +208,16 @@ class Logger:
                     self._written += file.rows
                     self._files += 1
                     self._changed.notify_all()
+                self._roll_up(file)
+
+    def _roll_up(self, file: InboxFile) -> None:
+        try:
+            fewer = self._rollup.written(file, datetime.now(UTC))
+        except Exception as error:  # the rows are written; their files stay small
+            _LOG.warning("small files in %s stay apart: %s", self._inbox.location, error)
+            return
+        with self._changed:
+            self._files -= fewer
 
     def _take(self) -> list[tuple[Stream, pa.Table]]:
         """Everything in the queue, as soon as a limit is reached or somebody waits; nothing when closed."""

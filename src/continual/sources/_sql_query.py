@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from continual.core.window import utc
+from continual.sources import _sql_identity
 from continual.sources._sql_connection import no_column, no_instants, refused, transaction
 from continual.sources._sql_rows import table_of
 from continual.sources.base import Stream
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
     from continual.sources.sql import SqlStream
 
-#: Columns a record must have; they, and no feature, make up a day's identity, so that a new feature changes none.
+#: Columns a record must have.
 _OWN = {
     "predictions": ("record_key", "event_time", "model_version", "prediction"),
     "labels": ("record_key", "value", "source", "known_at"),
 }
-_NUMBERS = ("prediction", "value")
 
 
 def check_select(query: str) -> str:
@@ -67,6 +67,7 @@ class Reader:
         from sqlalchemy.exc import DBAPIError
 
         with transaction(url) as connection:
+            _sql_identity.prepare(connection)
             try:
                 reader = cls(connection, spec, stream, naive)
                 reader.names = reader._columns()
@@ -174,16 +175,8 @@ class Reader:
         return [*([mark >= first] if start else []), mark < last]
 
     def _sums(self) -> list[Any]:
-        from sqlalchemy import Float, Text, cast, func
-
-        out: list[Any] = []
-        for name in (n for n in _OWN[self.stream] if n in self.names):
-            column = self._column(self.names[name])
-            written = cast(column, Text)
-            out += [func.count(column), func.sum(func.length(written))]
-            out += [func.min(written), func.max(written)] if name == "record_key" else []
-            out += [func.sum(cast(column, Float))] if name in _NUMBERS else []
-        return out
+        columns = {ours: self._column(theirs) for ours, theirs in self.names.items()}
+        return _sql_identity.sums(self.connection.dialect.name, columns)
 
 
 def _typeof(column: Any) -> Any:
@@ -204,7 +197,4 @@ def _date(value: Any) -> date:
 
 
 def _plain(value: Any) -> Any:
-    """The last digits of a sum depend on the order of the rows."""
-    if isinstance(value, float):
-        return f"{value:.9g}"
     return value if value is None or isinstance(value, (int, str)) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from continual.errors import BatchError
@@ -21,7 +21,7 @@ def parse(name: str, content: bytes, text: Sequence[str] = ()) -> pa.Table:
 
     Raises
     ------
-    BatchError: the bytes are not such a file, or a CSV column changes its kind within the file.
+    BatchError: the bytes are not such a file. MixedKinds: a CSV column changes its kind within the file.
     """
     import pyarrow as pa
     import pyarrow.parquet
@@ -48,28 +48,34 @@ def _csv(name: str, content: bytes, text: set[str]) -> pa.Table:
 
     options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(sorted(text), pa.string()))
     table = pyarrow.csv.read_csv(io.BytesIO(content), convert_options=options)
-    for column in table.column_names:
-        if column not in text and table.column_names.count(column) == 1:
-            _one_kind(name, column, table)
+    once = [c for c in table.column_names if c not in text and table.column_names.count(c) == 1]
+    clashes = {column: clash for column in once if (clash := _clash(table.column(column)))}
+    if clashes:
+        raise _mixed(name, clashes, table)
     return table
 
 
-def _one_kind(name: str, column: str, table: pa.Table) -> None:
-    """pyarrow reads a column whose kind changes between chunks (of about 1 MB) as text, silently."""
+def _clash(values: pa.ChunkedArray) -> tuple[str, str] | None:
+    """A number and a text, where pyarrow read a column whose kind changes between chunks (of about 1 MB) as text,
+    silently."""
     import pyarrow as pa
 
-    values = table.column(column)
     if not pa.types.is_string(values.type):
-        return
+        return None
     chunks = [kept for chunk in values.chunks if len(kept := _given(chunk))]
     numbers = [_all_numbers(chunk) for chunk in chunks]
     if all(numbers) or not any(numbers):
-        return
-    clash, before = _first_text(chunks[numbers.index(False)]), chunks[numbers.index(True)][0]
-    raise MixedKinds(
+        return None
+    return str(chunks[numbers.index(True)][0]), _first_text(chunks[numbers.index(False)])
+
+
+def _mixed(name: str, clashes: Mapping[str, tuple[str, str]], table: pa.Table) -> MixedKinds:
+    column, (number, text) = next(iter(clashes.items()))
+    return MixedKinds(
         f"Column {column!r} of {name} must hold one kind of value.",
-        f"numbers such as {str(before)!r} in one part and text such as {clash[:60]!r} in another.",
+        f"numbers such as {number!r} in one part and text such as {text[:60]!r} in another.",
         "name it in source.text when it is text and replay the rows from the quarantine, or deliver it corrected.",
+        tuple(clashes),
         table,
     )
 

@@ -24,14 +24,14 @@ class SourceUnavailable(ContinualError):
 
 
 class MixedKinds(BatchError):
-    """A column of a batch holds numbers and text. Its rows could be read and come along, so that they are kept.
+    """Columns of a batch hold numbers and text. Its rows could be read and come along, so that they are kept.
 
-    rows: (n, ...) as read, the column as text.
+    columns: their names. rows: (n, ...) as read, these columns as text.
     """
 
-    def __init__(self, must: str, got: str, remedy: str, rows: pa.Table) -> None:
+    def __init__(self, must: str, got: str, remedy: str, columns: tuple[str, ...], rows: pa.Table) -> None:
         super().__init__(must, got, remedy)
-        self.rows = rows
+        self.columns, self.rows = columns, rows
 
 
 @dataclass(frozen=True)

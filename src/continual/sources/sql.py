@@ -67,9 +67,11 @@ class SqlStream(BaseModel):
 class Sql(Source):
     """One batch a stream and UTC day of the watermark, read when the day is over by `lag`.
 
-    A day's content is its count, newest watermark, lengths and sums of the record's own columns: rows that arrive
-    behind the watermark make new content, the day is read again, and the log drops the rows it has. Rows whose
-    watermark is NULL are not there yet. URL of the database: from the environment or a file, never in the policy.
+    A day's content is its count, newest watermark and a sum of hashes of its rows over every column that is read (on
+    PostgreSQL and SQLite; lengths and bounds elsewhere): rows that arrive behind the watermark or are changed make
+    new content, the day is read again, the log drops the rows it has, and changed ones are conflicts in the
+    quarantine. Columns that change and are not logged belong under `exclude`. Rows whose watermark is NULL are not
+    there yet. URL of the database: from the environment or a file, never in the policy.
     """
 
     kind: Literal["sql"] = "sql"
