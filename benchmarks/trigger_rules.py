@@ -15,6 +15,7 @@ from river.drift import ADWIN
 from trigger_streams import ROWS, Stream
 
 from continual.core.prices import Prices
+from continual.core.staleness import slope_of
 from continual.core.trigger_evidence import DayGain, Generation, PastRetrain, TriggerEvidence
 from continual.triggers.cost import Cost
 
@@ -106,6 +107,7 @@ class CostRule:
 
     shadow: bool | None
     every: int = SHADOW_DAYS
+    capped: bool = False
     days: list[DayGain] = field(default_factory=list)
     past: list[Generation] = field(default_factory=list)
     tried: list[PastRetrain] = field(default_factory=list)
@@ -114,10 +116,11 @@ class CostRule:
         if self.shadow is not None and (t - world.champion) % self.every == 0 and t > world.champion:
             world.shadows.append(t)
         self._measure(world, t)
-        decision = Cost(shadow=self.shadow is not None).decide(self._evidence(world, t))
-        if decision.retrain:
+        evidence = self._evidence(world, t)
+        due = Cost(shadow=self.shadow is not None).decide(evidence).retrain or (self.capped and _at_cap(evidence))
+        if due:
             self._close(world, t)
-        return decision.retrain
+        return due
 
     def _measure(self, world: World, t: int) -> None:
         for d in range(world.champion + len(self.days), t - LAG):
@@ -174,6 +177,13 @@ class CostRule:
         self.tried.append(PastRetrain((START + timedelta(days=t)).isoformat(), 0.0, 0, True))
 
 
+def _at_cap(evidence: TriggerEvidence) -> bool:
+    """Age >= T* = sqrt(2 price / slope), clipped to [2, 90] days, whatever was measured."""
+    prices = evidence.prices or Prices()
+    slope = max(slope_of(evidence.generations, POINT).mean, 1e-9)
+    return (evidence.age or 0.0) >= min(max(math.sqrt(2 * prices.retrain / slope), 2.0), 90.0)
+
+
 def raw_sum() -> Rule:
     """S = max(0, S + gain of the shadow) >= price, taking every noisy day as it is."""
     rule = CostRule(False)
@@ -205,6 +215,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "raw sum against a weekly shadow": raw_sum,
     "cost, weekly shadow on all rows": lambda: CostRule(False),
     "cost, weekly shadow on a fifth of the rows (the default)": lambda: CostRule(True),
+    "the same, at T* at the latest": lambda: CostRule(True, capped=True),
     "the same, a shadow every 14 days": lambda: CostRule(True, every=14),
     "the same, a shadow every 28 days": lambda: CostRule(True, every=28),
 }

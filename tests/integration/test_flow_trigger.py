@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 import pytest
-from flow_loans import day
+from flow_loans import Change, day, days
 from flow_world import Stages, World
 
 from continual.api import Application
@@ -11,6 +15,10 @@ from continual.core.trigger_evidence import TriggerEvidence
 from continual.flows import shadow, trigger
 from continual.flows.replay_decisions import rederive
 from continual.policy.last_good import PolicyShelf
+from continual.replay.contenders import Contender
+from continual.replay.deployment import logged_history
+from continual.replay.lab import Lab
+from continual.replay.step import look as replay_look
 
 pytestmark = pytest.mark.integration
 
@@ -85,3 +93,67 @@ def test_staleness_is_measured_priced_acted_on_and_settled(stages: Stages) -> No
     wrong = [r for r in replayed if r.kind == "trigger" and not r.same]
     assert wrong == []
     assert decided.data["retrain"] in (True, False)
+
+
+def dull(frame: pd.DataFrame) -> pd.DataFrame:
+    """`income` tells nothing any more."""
+    return frame.assign(income=frame["income"].to_numpy()[::-1])
+
+
+def shifted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Other people apply: inputs move, the concept does not."""
+    return frame.assign(income=frame["income"] + 1.0)
+
+
+def watched(world: World, policy: str, change: Change, first: int, last: int) -> dict[int, dict[str, Any]]:
+    """Version 1 serves from day 10; days from `first` on are changed. What the DAGs `monitor` decide, day by day."""
+    world.edit("trigger: {kind: schedule, every_days: 14}\n", policy)
+    world.retrain(day(10))
+    out = {}
+    for number in range(10, last):
+        world.log(number, number + 1, change if number >= first else None)
+        out[number + 1] = world.watch(day(number + 1))
+        if out[number + 1]["retrain"]:
+            break
+    return out
+
+
+def test_bad_looks_of_the_store_start_a_retrain_and_a_replay_sees_them_too(stages: Stages, tmp_path: Path) -> None:
+    world = stages("logged")
+    policy = "trigger: {kind: performance, drop: 0.05, bad: 2, looks: 3}\nstore: {windows: [2d]}\n"
+    found = watched(world, policy, dull, 14, 22)
+    due = max(found)
+    assert found[due]["retrain"] and 16 <= due <= 19  # day 14 has matured on day 16
+    looks = evidence(world).looks
+    ends = [look.end[:10] for look in looks]
+    assert ends == sorted(ends) and ends[-1] == f"{day(due - 1):%Y-%m-%d}"  # the newest matured window
+    last = looks[-1]
+    assert (last.slice, last.metric, last.better) == ("overall", "roc_auc", 1) and last.n_labelled == 600
+    stored = world.ws().evaluations.read(purpose="monitor", slice="overall", metric="roc_auc", model_version="live")
+    assert last.value == pytest.approx(stored.sort_values("window_end")["value"].iloc[-1], abs=1e-5)
+    at_gate = world.ws().evaluations.read(purpose="gate", slice="overall", metric="roc_auc", model_version="1")
+    assert last.reference == pytest.approx(at_gate["value"].iloc[-1], abs=1e-5)
+    assert last.high is not None and last.reference is not None and last.high < last.reference - 0.05
+    ws = world.ws()
+    lab = Lab(logged_history(ws), tmp_path, ws.settings, live=ws.loaded, start=day(9), end=day(due), every="0 0 * * *")
+    played = lab.open(Contender("same", ws.loaded))
+    replay_look(played, days(9, 10))
+    for number in range(10, due):
+        replay_look(played, days(number, number + 1))
+    decided = {e.as_of: e.evidence["retrain"] for e in played.ledger.entries(kind="trigger")}
+    played.db.close()
+    assert decided[day(due)] and not any(decided[day(n)] for n in range(11, due))
+
+
+def test_drifted_inputs_of_the_log_start_a_retrain(stages: Stages) -> None:
+    world = stages("logged")
+    found = watched(world, "trigger: {kind: drift, distance: l1, threshold: 0.3}\n", shifted, 14, 24)
+    due = max(found)
+    assert found[due]["retrain"] and 15 <= due <= 19
+    moved = {d.column: d for d in evidence(world).drift}
+    assert set(moved) == {"income", "bureau", "sector"} and {d.distance for d in moved.values()} == {"l1"}
+    assert moved["income"].low is not None and moved["income"].low >= 0.3
+    for calm in ("bureau", "sector"):
+        value, expected = moved[calm].value, moved[calm].expected
+        assert value is not None and expected is not None and value < 3 * expected
+    assert found[due - 1]["retrain"] is False  # not before it was sure

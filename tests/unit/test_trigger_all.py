@@ -142,6 +142,16 @@ def test_cost_does_not_retrain_what_is_as_good_as_fresh_or_was_tried_just_now():
     assert not Cost().decide(_stale(days=60, since=5)).retrain  # rejected five days ago: the sum starts anew
 
 
+def test_cost_does_not_retrain_for_a_loss_that_is_over():
+    """Stale by three points for thirty days; then the world the champion knows came back, a fresh model loses to it."""
+    stale = _stale(gain=0.03, days=30)
+    over = tuple(replace(d, gain=-0.02) if d.age > 20 else d for d in stale.days)
+    assert Cost().decide(stale).retrain
+    said = Cost().decide(replace(stale, days=over))
+    assert not said.retrain
+    assert "by now a fresh model would not be better" in said.reason
+
+
 def test_cost_without_a_measurement_is_the_square_root_rule():
     """sqrt(2 x 20 / (0.9 x 0.05)) = 30 days."""
     due = [d for d in range(2, 60) if Cost(shadow=False).decide(TriggerEvidence(**_bare(d))).retrain]
@@ -236,3 +246,13 @@ def test_s10_drift_is_an_effect_size_and_psi_only_asks_for_a_look():
     nested = AnyOf(triggers=[{"kind": "cost"}, {"kind": "drift", "distance": "psi"}])
     assert nested.wants_look(moved("psi", 0.5))
     assert nested.needs.distances == {"psi"}
+
+
+@pytest.mark.parametrize("kind", ["performance", "drift", "cost"])
+def test_where_nothing_serves_every_trigger_that_watches_a_champion_trains_the_first(kind):
+    """There would be no champion to watch, ever."""
+    trigger = TRIGGERS.build({"kind": kind})
+    assert trigger.decide(_evidence(has_champion=False)).reason == "nothing was trained yet"
+    assert trigger.decide(_evidence(has_champion=False)).retrain
+    assert not trigger.decide(_evidence(days=1, has_champion=False)).retrain
+    assert trigger.decide(_evidence(days=3, has_champion=False)).retrain

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
-th,td{text-align:right;padding:.25rem .6rem;border-bottom:1px solid #ddd;white-space:nowrap}
+th,td{text-align:right;padding:.25rem .6rem;border-bottom:1px solid #ddd}td{white-space:nowrap}
 th:first-child,td:first-child{text-align:left}h2{margin-top:2rem}img{max-width:100%;height:auto}p.note{color:#555}
 @media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#141414}th,td{border-color:#444}p.note{color:#aaa}}
 """

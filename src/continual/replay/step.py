@@ -41,14 +41,15 @@ class Look:
 def look(ws: Workspace, window: Window, measure: bool = False) -> Look:
     """The DAGs `monitor`, then `rollback` and `retrain` when they are asked for, at the window's end.
 
-    measure: also write the live metrics of every window, which no decision reads; a replay measures once, at its end.
+    measure: also write the live metrics of every window. Of the decisions only a trigger that counts bad looks reads
+    them: otherwise a replay measures once, at its end.
     """
     from continual.flows import monitor, settle, trigger
     from continual.flows.withdraw_faults import answer
 
     as_of = utc(window.end)
     done = Look(as_of)
-    if measure:
+    if measure or ws.policy.trigger.needs.looks:
         done.call("measure", lambda: settle.measure(ws, window, as_of))
     watched = done.call("watch", lambda: answer(ws, monitor.watch(ws, as_of)))
     if watched is None:

@@ -42,6 +42,15 @@ class Decision:
     reason: str
 
 
+def first(evidence: TriggerEvidence, again_after: float = 2.0) -> Decision:
+    """Where nothing serves there is nothing to watch: train, and try again after so many days."""
+    since = evidence.since_retrain
+    if since is None:
+        return Decision(True, "nothing was trained yet")
+    due = since >= again_after
+    return Decision(due, f"nothing serves yet, last try {since:.1f} days ago, {'due' if due else 'not due'}")
+
+
 def reasoned(trigger: Trigger, evidence: TriggerEvidence) -> Decision:
     """What the trigger says; of a retrain also what it should bring and cost, in the policy's unit."""
     said, found = trigger.decide(evidence), forecast(evidence)

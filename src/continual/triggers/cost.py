@@ -8,12 +8,13 @@ from pydantic import Field
 
 from continual.core.forecast import Forecast, forecast
 from continual.core.prices import Prices
-from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence
+from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence, first
 
 
 class Cost(Trigger):
     """Retrain at S >= c. S: worth of what the champion has lost since the last retrain against a fresh model, the
-    shadow, times the chance that a candidate is promoted. c: price of a retrain (policy section `prices`).
+    shadow, times the chance that a candidate is promoted. c: price of a retrain (policy section `prices`). What was
+    lost is no reason where a fresh model is not expected to be better now.
 
     Where nothing was measured, the loss expected from earlier generations stands in: then S >= c is the square-root
     rule, T* = sqrt(2 c / (worth of a day x slope)).
@@ -32,7 +33,7 @@ class Cost(Trigger):
 
     def decide(self, evidence: TriggerEvidence) -> Decision:
         if not evidence.has_champion:
-            return self._first(evidence)
+            return first(evidence, self.min_days)
         since = evidence.since_retrain
         if since is not None and since < self.min_days:
             return Decision(False, f"last retrain {since:.1f} days ago, none before {self.min_days:g}")
@@ -43,14 +44,9 @@ class Cost(Trigger):
         said = f"{_lost(found, prices)}, a retrain costs {prices.money(found.cost)}"
         if not found.measured and since is not None and since >= self.max_days:
             return Decision(True, f"{since:.0f} days without a measurement; {said}")
+        if found.lost >= found.cost and found.gain <= 0:
+            return Decision(False, f"{said}, but by now a fresh model would not be better")
         return Decision(found.lost >= found.cost, said)
-
-    def _first(self, evidence: TriggerEvidence) -> Decision:
-        since = evidence.since_retrain
-        if since is None:
-            return Decision(True, "nothing was trained yet")
-        due = since >= self.min_days
-        return Decision(due, f"nothing serves yet, last try {since:.1f} days ago, {'due' if due else 'not due'}")
 
     def _by_age(self, since: float | None) -> Decision:
         if since is None:

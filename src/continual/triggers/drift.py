@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from continual.core.trigger_evidence import ColumnDrift
-from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence
+from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence, first
 
 Kind = Literal["l1", "linf", "psi", "earth_mover"]
 
@@ -51,6 +51,8 @@ class Drift(Trigger):
         return not self.retrains and len(self._moved(evidence)) >= self.columns_needed
 
     def decide(self, evidence: TriggerEvidence) -> Decision:
+        if not evidence.has_champion:
+            return first(evidence)
         moved, own = self._moved(evidence), self._own(evidence)
         if not own:
             return Decision(False, f"{self.distance} of no column could be measured")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from continual.core.trigger_evidence import Look
 from continual.core.verdict import OVERALL
-from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence
+from continual.triggers.base import Decision, Needs, Trigger, TriggerEvidence, first
 
 
 class Performance(Trigger):
@@ -39,6 +39,8 @@ class Performance(Trigger):
         return Needs(looks=self.looks, watched=frozenset((name, self.metric or "") for name in self.slices))
 
     def decide(self, evidence: TriggerEvidence) -> Decision:
+        if not evidence.has_champion:
+            return first(evidence)
         found = list(self._slices(evidence))
         due = [text for bad, text in found if bad]
         if due:
