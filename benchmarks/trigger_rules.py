@@ -214,8 +214,8 @@ RULES: dict[str, Callable[[], Rule]] = {
     "square root rule, no shadow": lambda: CostRule(None),
     "raw sum against a weekly shadow": raw_sum,
     "cost, weekly shadow on all rows": lambda: CostRule(False),
-    "cost, weekly shadow on a fifth of the rows (the default)": lambda: CostRule(True),
+    "cost, weekly shadow on a fifth of the rows": lambda: CostRule(True),
     "the same, at T* at the latest": lambda: CostRule(True, capped=True),
-    "the same, a shadow every 14 days": lambda: CostRule(True, every=14),
+    "the same, a shadow every 14 days (the default)": lambda: CostRule(True, every=14),
     "the same, a shadow every 28 days": lambda: CostRule(True, every=28),
 }

@@ -118,7 +118,7 @@ class StorePolicy(Section):
 class ShadowPolicy(Section):
     """A cheap fresh fit now and then, only to see how stale the champion is; triggers that need none cause none."""
 
-    every: Duration = Field(timedelta(days=7), gt=_SOME_TIME, description="Time between fits.")
+    every: Duration = Field(timedelta(days=14), gt=_SOME_TIME, description="Time between fits.")
     share: float = Field(
         0.2,
         gt=0,
