@@ -22,6 +22,7 @@ MODES = {
     "suggested": "suggest",
     "cut_off": "auto",
     "left": "auto",
+    "recurring": "auto",
     "rivals": "auto",
     "stored": "auto",
     "asked": "auto",
