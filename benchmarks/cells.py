@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cells_auc
 import cells_data as data
 import numpy as np
 import pandas as pd
@@ -253,7 +254,7 @@ def report(bench: Bench, sizes: dict[str, str], args: argparse.Namespace) -> str
     return (
         f"{HEADER.format(rows=bench.rows, slices=args.slices)}\n"
         + "\n".join(lines)
-        + f"\n\nCPU seconds: {seconds}.\n{FOOTER.format(days=TOGETHER)}"
+        + f"\n\nCPU seconds: {seconds}.\n{FOOTER.format(days=TOGETHER, few=cells_auc.few_positives())}"
     )
 
 

@@ -19,30 +19,41 @@ selecting a slice from a frame in memory, and grouping it by day. The person's r
 cells binned.
 """
 FOOTER = """
-A build stores {days} days in one transaction; one transaction a day costs about 2 ms of CPU more (a profile of the
-earlier form: opening, committing and closing of SQLite).
+A build stores {days} days in one transaction.
+
+## Ranking metrics from bins, few positives
+
+`python benchmarks/cells_auc.py`: 1% positives, AUC about 0.8. An error is binned minus exact on the same rows (root
+mean square over the draws, and the largest). The standard error beside it is DeLong's: what the exact AUC of so many
+positives is uncertain by anyway.
+
+{few}
+
+Rows of one bin count as tied. Each positive then misses its own small part of a comparison, up or down, so errors are
+larger with few positives and fall with the square root of their number, as the standard error does. At 1,024 bins (the
+default) the error is below 1% of the standard error; at 256 bins 2 to 6%. With up to 100 positives the largest error
+is above 3e-4 at 1,024 bins, too: no number of positives as small tells such differences. PR AUC with few positives
+hangs on the first few rows: from bins it is approximate, its method says so, and `--exact` reads the rows instead.
 
 ## Where the time goes, and what the bounds are
 
-From profiles of 20 days at 256 bins on a busy machine, CPU per row; reading took 65 to 72 ns.
+From profiles of 10 to 20 days at 256 bins on a busy machine, CPU a day of 111,111 rows; reading took 7.7 (pairs) to
+10.5 ms (200 slices).
 
-| work | ns a row | bound |
+| work | 200 slices, ms a day | 4,650 cells of pairs, ms a day |
 |---|---|---|
-| sums of terms, 16 columns x 5 pairs of groupings | 16 to 19 | 10 additions of a cache line, 0.9 ns each; filling |
-| counts, 2 models x 10 groupings | 7 | 20 increments in a level-1 cache, 0.35 ns each: at the bound |
-| codes, joint codes and rows by slice, one loop | 6 | one look-up a grouping |
-| terms of the metrics, 2 models, compiled | 6 | one logarithm a model (numpy, vectors) |
-| score bins, 2 models | 4 | one table look-up and one comparison a score |
-| per day: Python, JSON, LZ4, SQLite | 25 | about 2.8 ms a day, whatever its rows (here 111,111) |
+| codes, terms, sums, counts, score bins | 7.2 | 11.6 |
+| blobs: counts in planes of bits, sums as they are | 0.4 | 1.5 |
+| SQLite: insert, log, checkpoint | 0.8 | 3.3 |
 
-Tried without gain: the panel of terms transposed by blocks (6 ns instead of 3.7), panels of 256 to 4,096 rows (within
-8% of each other).
+- **Pairs.** Sums take 3.5 ms, counts 1.6 ms: 10 groupings of 200 to 850 cells, each a table that leaves the level-1
+  cache (sums of two groupings at once would have tables of 4,000 cells and more). Counts are 4,650 x 528 numbers a
+  model and day, more than a day has rows; packed in planes of bits they are 0.45 MB a model. A day's other sums are
+  0.6 MB of float64 that do not compress, and SQLite writes every byte twice, to its log and to the file.
+- **Window.** Counts are read from memory once for each metric that ranks, and that is what it costs: slices whose
+  counts fit in a byte are kept in bytes (a pass takes 0.9 ms a model instead of 2.9), `overall` apart. SQLite hands the
+  blobs over in 9 ms of 120, without sorting them; unpacking takes 10 ms, 5,000 results about 20 ms.
 
-- **Pairs.** 4,650 x 528 counts are more numbers than a day has rows: 79% are 0. Packed as marks and half bytes they
-  take 1.1 ms a model and day (LZ4: 2.2 ms); with whole sums kept as integers the day's blobs fell from 2,034 KB to
-  1,474 KB. A day's other sums are 0.6 MB of float64 that do not compress, so storing stays at 4 to 5 ms a day (insert
-  and commit) and the sums of terms at 3 to 4 ms, as tables of 4,650 cells leave the level-1 cache; reading 5.5 ms.
-  These three alone are above 2.2 x the scan.
-- **Window.** SQLite takes 24 ms of a profile of 181 ms: one query that sorts the blobs by day and hands them over. The
-  pass over the counts for every metric that ranks takes 24 ms, unpacking 17 ms, 5,000 results about 20 ms.
+Tried without gain: the panel of terms transposed by blocks (6 ns a row instead of 3.7), panels of 256 to 4,096 rows
+(within 8% of each other), LZ4 and half bytes for counts (twice the time of planes).
 """

@@ -38,3 +38,22 @@ def test_one_day_of_a_window_does_not_remember_the_whole() -> None:
     assert day.total.sum() == 6
     again = pickle.loads(pickle.dumps(cells))
     assert again.tables.total.sum() == 28
+
+
+@pytest.mark.parametrize("largest", [255, 256, 70_000])
+@pytest.mark.parametrize("kind", ["uint16", "uint32", "int64", "float64"])
+def test_numbers_that_fit_in_a_byte_give_the_same_sums(largest: int, kind: str) -> None:
+    rng = np.random.default_rng(3)
+    counts = rng.integers(0, 200, (5, 4, 2, 33)).astype(np.float64)
+    counts[:, 0] *= 300  # `overall` is wider than the slices
+    counts[2, 3, 1, 32] = largest
+    if kind == "uint16":
+        counts = np.minimum(counts, 65_535)
+    slope = rng.normal(size=counts.shape[1:])
+    tables = DayTables(counts.astype(kind))
+    np.testing.assert_allclose(tables.dot(slope), np.einsum("dslb,slb->ds", counts, slope), rtol=1e-12)
+    np.testing.assert_array_equal(tables.total, counts.sum(axis=0))
+    np.testing.assert_array_equal(tables.weight, counts.sum(axis=(2, 3)))
+    np.testing.assert_array_equal(
+        tables.halved(7).counts, np.stack([counts[..., :7].sum(axis=3), counts[..., 7:].sum(axis=3)], axis=3)
+    )

@@ -93,9 +93,10 @@ class CellStore:
         query = table.select().join(found, (same[0] & same[1]) & (table.c.as_of == found.c.newest))
         out: dict[str, list[StoredCells]] = {version: [] for version in wanted}
         with self.db.read() as connection:
-            for row in connection.execute(query.where(*mine).order_by(table.c.day)):
+            for row in connection.execute(query.where(*mine)):
                 out[row.model_version].append(_stored(row))
-        return out
+        # sorted here: a database would copy the blobs to sort them
+        return {version: sorted(stored, key=lambda one: one.day) for version, stored in out.items()}
 
     def generations(self, window: Window, model_version: str, layout: str, as_of: datetime) -> dict[int, datetime]:
         """Day number -> as_of of its newest generation with as_of <= `as_of`, in order; no blob is read."""
