@@ -86,7 +86,7 @@ def page(options: argparse.Namespace) -> str:
         "show that it holds. Fewer labels than all can be better where old rows mislead. The default sampler spends "
         "labels on slices and on rows where two models differ; the price is the accuracy of the whole: where "
         "`estimate off` is larger than for uniform, use `uncertainty` or `uniform` if one number for all rows is what "
-        "the labels are for.",
+        "the labels are for. What others need: [labels a stream needs](label_frontier.md).",
         "",
     ]
     return "\n".join([*lines, *(_line(row) for row in rows), *tail])

@@ -145,17 +145,6 @@ class Deployment:
         (asset_id,) = [a["id"] for a in found if a["name"] == asset]
         self.airflow.http.request("POST", "/assets/events", body={"asset_id": asset_id, "extra": extra})
 
-    def page(self, url: str) -> str:
-        """A page of Airflow as somebody sees it who is logged in with a browser; fails when it does not open."""
-        http = self.airflow.http
-        session = requests.Session()
-        session.trust_env = False
-        answer = session.post(f"{http.base_url}/auth/token", json=http._login, timeout=30)
-        session.cookies.set("_token", answer.json()["access_token"])
-        found = session.get(url, timeout=30)
-        assert found.ok and "html" in found.headers["Content-Type"], f"{url}: {found.status_code} {found.text[:300]}"
-        return found.text
-
     # --- when something is wrong ---
 
     def explain(self, run: DagRun) -> str:
