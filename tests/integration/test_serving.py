@@ -21,6 +21,8 @@ import requests
 from flow_loans import applications, day, days
 from flow_server import free_port
 from flow_world import Stages, World, refused, verdict_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from continual.errors import ModelUnavailable, PolicyError
 from continual.flows import promote, verify
@@ -317,3 +319,51 @@ def test_a_source_that_would_not_read_what_is_written_is_refused_at_start(stages
 def test_without_a_champion_nothing_is_served(stages: Stages) -> None:
     world = reads_the_inbox(stages("logged"))
     refused(lambda: Server(world.ws(), ServerOptions((KEY,))).__enter__(), ModelUnavailable, "must have a champion")
+
+
+HOSTILE: list[Any] = [
+    10**400, -(10**400), 1e308, "\ud800", "\x00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", {}, [[]],
+    "x" * 300, "'; DROP TABLE predictions; --", "../../etc/passwd", True, None, "NaN", 2**63,
+]  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(HOSTILE),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["record_key", "event_time", "region", "value", "source", "known_at", *FEATURES])
+ROWS = st.lists(st.dictionaries(NAMES, JSON | st.sampled_from(HOSTILE), max_size=4), max_size=3)
+V2 = st.fixed_dictionaries(
+    {}, optional={n: JSON for n in ("id", "inputs", "parameters", "outputs")}
+) | st.fixed_dictionaries(
+    {"inputs": st.lists(st.fixed_dictionaries({}, optional={n: JSON for n in ("name", "shape", "datatype", "data")}))}
+)
+
+
+def test_s61_no_body_whatever_is_an_error_of_the_server(served: Process) -> None:
+    """Any bytes and any JSON, near and far from what is asked for: 200 or 4xx with a sentence, and it goes on."""
+    good = rows_of(24, 1)[0]
+    paths = st.sampled_from(["/predict", "/feedback", "/v2/models/loans/infer"])
+    change = st.dictionaries(NAMES, JSON | st.sampled_from(HOSTILE), min_size=1, max_size=2)
+    bodies = (
+        st.binary(max_size=60)
+        | (JSON | V2 | st.fixed_dictionaries({}, optional={"rows": ROWS | JSON, "labels": ROWS | JSON})).map(_encoded)
+        | change.map(lambda c: _encoded({"rows": [{**good, **c}]}))
+        | change.map(lambda c: _encoded({"labels": [{"record_key": "k", "value": 1, **c}]}))
+    )
+
+    def send(path: str, body: bytes) -> None:
+        answer = served.call("POST", path, data=body)
+        assert answer.status_code == 200 or 400 <= answer.status_code < 500, (path, body, answer.text)
+        assert answer.ok or answer.json()["detail"]
+
+    for value in HOSTILE:
+        for name in ("record_key", "event_time", "income", "sector"):
+            send("/predict", _encoded({"rows": [{**good, name: value}]}))
+        for name in ("record_key", "value", "source", "known_at"):
+            send("/feedback", _encoded({"labels": [{"record_key": "k", "value": 1, name: value}]}))
+    settings(max_examples=100, deadline=None, database=None)(given(paths, bodies)(send))()
+    assert served.predict([good])[0]["model_version"] == "1"
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value).encode()

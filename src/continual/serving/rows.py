@@ -66,8 +66,7 @@ class RowRules:
             return value
         if isinstance(value, bool) and kind is None:
             return value
-        number = kind != "text" and isinstance(value, int | float) and not isinstance(value, bool)
-        if number and math.isfinite(value):
+        if kind != "text" and _finite(value):
             return float(value)
         must = (
             f"{name} must be {'text' if kind == 'text' else 'a finite number' if kind else 'a number or text'} or null."
@@ -99,12 +98,23 @@ def _instant(where: str, row: Row, now: datetime) -> str:
         return now.isoformat()
     try:
         instant = datetime.fromisoformat(str(given))
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+        told = instant.astimezone(UTC).isoformat() if instant.tzinfo else None
+    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC
+        told = None
+    if told is None:
         must = "event_time must be an ISO instant with a time zone, such as 2013-08-01T06:00:00+00:00."
         raise _wrong(must, f"{where}: {str(given)[:60]!r}.", "leave it out: it is then the time of the request.")
-    return instant.astimezone(UTC).isoformat()
+    return told
+
+
+def _finite(value: Any) -> bool:
+    """A number that a float holds: JSON's whole numbers have no bound."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def checked_labels(labels: Sequence[Any], now: datetime) -> list[Row]:
@@ -123,7 +133,7 @@ def _label(number: int, label: Any, now: datetime) -> Row:
         must = "A label must be an object with record_key and value, and maybe source and known_at."
         raise _wrong(must, f"{where}: {str(label)[:60]!r}.", "correct it; none of the request's labels was taken.")
     value = label["value"]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _finite(value):
         raise _wrong("A label's value must be a finite number.", f"{where}: {str(value)[:60]!r}.", "correct it.")
     source = label.get("source") or "feedback"
     known = _instant(where, {"event_time": label.get("known_at")}, now)
