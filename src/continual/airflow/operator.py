@@ -68,6 +68,8 @@ class FlowOperator(BaseOperator):  # type: ignore[misc]
             data = self._run(context)
         except ContinualError as error:
             ti.xcom_push("reason", str(error))
+            if not isinstance(error, Skipped):
+                self.log.error("ON CALL docs/operations/alarms.md#%s", type(error).__name__.lower())
             raise _airflow_error(error) from error
         self.version = data.get("version") or self.version
         if self.emits and data.get("event"):
