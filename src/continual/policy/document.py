@@ -53,6 +53,8 @@ def read_document(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         problem = ", ".join(filter(None, [error.context, error.problem]))
         raise reader.not_yaml(_line(error.problem_mark), problem) from error
+    except UnicodeEncodeError as error:  # half of a pair, which no file in UTF-8 holds but a form may
+        raise reader.not_yaml(text[: error.start].count("\n") + 1, "a character is not allowed") from error
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise reader.not_yaml(line, f"character {error.character!r} is not allowed") from error
