@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,6 +34,8 @@ YEARS = {
     **{name: many.World(clustered) for name, clustered in WORLDS.items()},
     **{name: many.World(True, lasting=share) for name, share in LASTING.items()},
 }
+#: What is written before a row's question -> the monitor.
+SETTINGS = {"": sim.MONITOR, "`lasting_shocks`: ": many.LASTING}
 #: Streams besides the watched one that lend the monitor what they know of the days; a deployment has 20.
 LENDING = 4
 SIZES = [0.02, 0.03, 0.04, 0.05, 0.07, 0.10]
@@ -101,10 +103,22 @@ def _blocked(size: float, n: int, clustered: bool, rng: np.random.Generator, run
 def quiet(found: pieces.Pieces) -> list[Line]:
     """Equal champions for a year, overall and every slice."""
     text = f"Equal champions, overall (2,000 rows a day) + {SLICES} slices, a year of daily looks: a false rollback"
-    return [
-        share(text, name, found.run(f"{text}, {name}", partial(_quiet, sim.MONITOR, world), size=50), -0.05)
-        for name, world in YEARS.items()
-    ]
+    out = []
+    for said, monitor in SETTINGS.items():
+        for name, world in YEARS.items():
+            hits = found.run(f"{said}{text}, {name}", partial(_quiet, monitor, world), size=50)
+            out.append(share(f"{said}{text}", name, hits, -0.05, _why_quiet(monitor, world)))
+    return out
+
+
+def _why_quiet(monitor: EDetector, world: many.World) -> str:
+    if not world.lasting:
+        return ""
+    return (
+        "Autocorrelation is learned from 28 days before the deployment and from all later ones."
+        if monitor.lasting_shocks
+        else "The default pays for days as if each were on its own: the sum of days that last varies more."
+    )
 
 
 def _quiet(monitor: EDetector, world: many.World, rng: np.random.Generator, n: int) -> list[bool]:
@@ -162,15 +176,15 @@ def detect(found: pieces.Pieces, runs: int) -> tuple[list[Line], dict[str, list[
 
 
 def _lasting(found: pieces.Pieces) -> list[Line]:
-    """The faults of the frontier under shocks that last for days."""
+    """What paying for shocks that last costs in days, by world."""
     out = []
     for fault in SHOWN:
-        for name, share_of in LASTING.items():
-            text, world = fault.text(60), many.World(True, fault.least, lasting=share_of)
-            days = found.run(f"{text}, {name}", partial(_delays, sim.MONITOR, fault, 60, world), found.runs // 4)
-            fair, ideal = [wait for wait in days if wait >= 1], _days_known(fault, (1 + share_of) / (1 - share_of))
+        for name, year in YEARS.items():
+            text, world = f"`lasting_shocks`: {fault.text(60)}", replace(year, least=fault.least)
+            days = found.run(f"{text}, {name}", partial(_delays, many.LASTING, fault, 60, world), found.runs // 4)
+            ideal = _days_known(fault, (1 + world.lasting) / (1 - world.lasting) if world.clustered else 0.0)
             why = f"Best possible bet that knows how much days vary, and for how long, about {ideal} d."
-            out.append(median(text, name, fair, None, why))
+            out.append(median(text, name, [wait for wait in days if wait >= 1], None, why))
     return out
 
 

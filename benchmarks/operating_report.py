@@ -111,6 +111,11 @@ best bet of all needs the days in the last column. In one slice the level is a t
 together by 2 points the best bet that knows by how much needs longer than the goal. The rows `alpha ...` are the
 frontier: ten times the budget, 50% instead of 5%, saves one to four days.
 
+**Shocks that last for days** are the other conflict. The default takes each day by itself, and false rollbacks come in
+most years where shocks last. `monitor.lasting_shocks: true` learns for how long: false rollbacks fall to those below,
+and alarms come later, on days that do not last as well, since a few weeks cannot show that they do not. Switch it on
+where the paired loss drifts for days on end (`continual metrics --daily`), or a false rollback is dear.
+
 | {" | ".join(HEAD)} |
 {"|---" * len(HEAD)}|
 {rows}

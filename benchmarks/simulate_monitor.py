@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import simulate as sim
 
-from continual.core.stats.dependence import DayTable, design_effects
+from continual.core.stats.dependence import PRIOR_DAYS
 from continual.core.stats.eprocess import LAMBDAS, STAKES, likeliest_start
+from continual.core.stats.lasting import DayTable, lasting_effects
 from continual.core.verdict import OVERALL
 from continual.monitors.e_detector import EDetector
 
 Floats = sim.Floats
+#: The default, and paying for shocks that last.
+LASTING = sim.MONITOR.model_copy(update={"lasting_shocks": True})
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,31 @@ def _lasting(shock: Floats, share: float) -> Floats:
 
 def effects(monitor: EDetector, *parts: Days) -> list[Floats]:
     """Design effects of the days of the deployment, (days, runs, streams) of each part; all parts are read together."""
+    if not monitor.lasting_shocks:
+        return [_effects(part, monitor.day_correlation)[part.before :] for part in parts]
     found = [np.concatenate(part, axis=-1) for part in zip(*(_sums(part) for part in parts), strict=True)]
-    every = design_effects(DayTable(*found, parts[0].before), monitor.day_correlation)
+    every = lasting_effects(DayTable(found[0], found[1], found[2], parts[0].before), monitor.day_correlation)
     return np.split(every, np.cumsum([len(part.n) for part in parts])[:-1], axis=-1)
+
+
+def _effects(found: Days, prior: float) -> Floats:
+    """(days, runs, streams): `design_effects` of each stream."""
+    n, mean = found.n, (found.worse - found.better) / found.n
+    if prior == 0:
+        return np.ones(mean.shape)
+    squares = found.worse + found.better - n * mean**2
+    variance = np.cumsum(squares, axis=0) / (np.arange(1, len(mean) + 1)[:, None, None] * np.maximum(n - 1, 1))
+    pair, others = 2 / n, n - 1
+    weight = 1 / (1 + others * prior)
+    top, bottom = np.full(mean.shape[1:], PRIOR_DAYS), np.full(mean.shape[1:], PRIOR_DAYS / prior)
+    out = np.ones(mean.shape)
+    for day in range(len(mean)):
+        out[day] = 1 + others * np.clip(top / bottom, 0.0, 1.0)
+        if day and day != found.before:
+            seen = variance[day] > 0
+            jump = (mean[day] - mean[day - 1]) ** 2 / np.where(seen, variance[day], 1.0) / pair - 1
+            top, bottom = top + np.where(seen, jump * weight, 0.0), bottom + np.where(seen, others * weight, 0.0)
+    return out
 
 
 def _sums(found: Days) -> tuple[Floats, Floats, Floats]:

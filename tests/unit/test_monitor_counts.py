@@ -21,10 +21,11 @@ def _rows(worse: float, better: float, n: float) -> np.ndarray:
     return np.repeat([1.0, -1.0, 0.0], [int(worse), int(better), int(n - worse - better)])
 
 
-@pytest.mark.parametrize("monitor", ["MONITOR", "PLAIN"])
+@pytest.mark.parametrize(
+    "real", [simulate.MONITOR, simulate.PLAIN, counts.LASTING], ids=["default", "plain", "lasting"]
+)
 @pytest.mark.parametrize(("rows", "size", "since"), [(200, 0.06, 10), (40, 0.2, 0), (20, 0.2, 3), (300, 0.0, 0)])
-def test_counts_alarm_on_the_day_the_real_monitor_does(monitor, rows, size, since):
-    real = getattr(simulate, monitor)
+def test_counts_alarm_on_the_day_the_real_monitor_does(real, rows, size, since):
     world = counts.World(True, before=10, lasting=0.5)
     found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), world, since)
     overall, slice_ = counts.thresholds(real, 2)

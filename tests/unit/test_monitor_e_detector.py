@@ -145,14 +145,31 @@ def test_too_few_labels_cannot_alarm():
     assert _read(_stream(days), min_labels=20).alarms == ("overall",)
 
 
-def test_an_alarm_stays_as_it_was_when_later_days_arrive_and_empty_days_change_nothing():
+@pytest.mark.parametrize("lasting", [False, True])
+def test_an_alarm_stays_as_it_was_when_later_days_arrive_and_empty_days_change_nothing(lasting):
     days = _right_wrong(np.random.default_rng(7), 300, 60, excess=0.10, since=20)
-    first = _read(_stream(days[:35])).readings[0]
+    first = _read(_stream(days[:35]), lasting_shocks=lasting).readings[0]
     assert first.alarmed_on is not None
-    assert _read(_stream(days)).readings[0] == first
+    assert _read(_stream(days), lasting_shocks=lasting).readings[0] == first
     listed = _stream([part for day in days[:30] for part in (day, [])])
     silent = replace(listed, days=listed.days[::2], excess=listed.excess[::2])
-    assert _read(listed).readings[0] == _read(silent).readings[0]
+    assert _read(listed, lasting_shocks=lasting).readings[0] == _read(silent, lasting_shocks=lasting).readings[0]
+
+
+def test_shocks_that_last_alarm_unless_they_are_paid_for_and_a_fault_is_still_found():
+    """Shocks of 3 points with an autocorrelation of .5: nobody is worse."""
+
+    def days(rng, length, fault=0.0, since=0):
+        shock, out = 0.0, []
+        for day in range(length):
+            shock = 0.5 * shock + np.sqrt(1 - 0.5**2) * rng.normal(0, 0.03)
+            out.append(_right_wrong(rng, 1000, 1, np.clip(shock + fault * (day >= since), -0.07, 0.3))[0])
+        return out
+
+    quiet = [_stream(days(np.random.default_rng(seed), 250)) for seed in range(16)]
+    assert sum(bool(_read(s).alarms) for s in quiet) >= 4, "or the attack is none"
+    assert sum(bool(_read(s, lasting_shocks=True).alarms) for s in quiet) <= 1
+    assert _read(_stream(days(np.random.default_rng(1), 100, 0.15, 60)), lasting_shocks=True).alarms == ("overall",)
 
 
 def test_nothing_to_compare_is_said_and_is_no_alarm():

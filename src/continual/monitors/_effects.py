@@ -9,22 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 from continual.core.alarm import PairedStream
-from continual.core.stats.dependence import DayTable, day_sums, design_effects
+from continual.core.stats.dependence import day_sums, design_effects
+from continual.core.stats.lasting import DayTable, lasting_effects
 
 Floats = npt.NDArray[np.float64]
 
 
-def effects(streams: Sequence[PairedStream], bets: Sequence[Sequence[Floats]], prior: float) -> list[Floats]:
-    """deff of each day of each stream, (days,). bets: weighted losses, an array per day, none empty on a day that
-    counts; a day without rows gets 1."""
+def effects(
+    streams: Sequence[PairedStream], bets: Sequence[Sequence[Floats]], prior: float, *, lasting: bool
+) -> list[list[float]]:
+    """deff of each day with rows of each stream. bets: weighted losses, an array per day. lasting: shocks may last."""
+    if not lasting or prior == 0:
+        return [
+            design_effects([rows for rows in own if len(rows)], prior, stream.before)
+            for stream, own in zip(streams, bets, strict=True)
+        ]
     calendar = sorted({day for stream in streams for day in stream.days})
-    if not calendar or prior == 0:
-        return [np.ones(len(stream.days)) for stream in streams]
+    if not calendar:
+        return [[] for _ in streams]
     start = date.fromisoformat(calendar[0])
     length = (date.fromisoformat(calendar[-1]) - start).days + 1
     at = [np.array([(date.fromisoformat(day) - start).days for day in stream.days], dtype=int) for stream in streams]
-    found = design_effects(_table(streams, bets, at, length), prior)
-    return [found[days, column] for column, days in enumerate(at)]
+    found = lasting_effects(_table(streams, bets, at, length), prior)
+    seen = [np.array([len(rows) > 0 for rows in own], dtype=bool) for own in bets]
+    return [found[days[use], column].tolist() for column, (days, use) in enumerate(zip(at, seen, strict=True))]
 
 
 def _table(

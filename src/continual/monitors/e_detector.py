@@ -50,10 +50,10 @@ class EDetector(Monitor):
     `alpha`, shared out: `overall_share` to overall, the rest over the slices, of which critical slices get
     `critical_share` as a group.
 
-    Pairing cancels seasons and shocks in the mean; that rows of one day, and days in a row, move together is paid for
-    by `day_correlation`, until the streams and the days before the deployment show their own; and one wild day cannot
-    alarm alone because of `min_days`. What is learned of days is an estimate: shocks that last for weeks alarm more
-    often than `alpha` says. `trivial`, `day_correlation` = 0 and `min_days` = 1 give the plain detector, for rows known
+    Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
+    `day_correlation`, until the stream and the days before the deployment show their own; and one wild day cannot
+    alarm alone because of `min_days`. Shocks that last for days raise false alarms far above `alpha`, unless
+    `lasting_shocks`. `trivial`, `day_correlation` = 0 and `min_days` = 1 give the plain detector, for rows known
     to be independent. Where labels were chosen, rows bet their weighted loss, whose mean has the sign of the mean over
     all rows. There is no harder look just after a promotion: a share of the budget kept for it saved no day in
     simulation. Feed matured rows only: a label delay that depends on the outcome makes any stream alarm.
@@ -86,8 +86,12 @@ class EDetector(Monitor):
         0.003,
         ge=0,
         lt=1,
-        description="Correlation of rows within a day assumed until the streams show their own, and how long it lasts; "
-        "0 = rows are independent.",
+        description="Correlation of rows within a day assumed until the stream shows its own; 0 = none.",
+    )
+    lasting_shocks: bool = Field(
+        False,
+        description="Learn how long the shocks of days last, and pay for it: far fewer false alarms where they last "
+        "for days, later alarms everywhere.",
     )
     min_days: int = Field(
         3, ge=1, description="No single day gives more than this fraction (1/min_days, in logs) of the evidence needed."
@@ -122,10 +126,12 @@ class EDetector(Monitor):
         bets = [
             [rows * w for rows, w in zip(s.excess, own, strict=True)] for s, own in zip(streams, weights, strict=True)
         ]
-        found = effects(streams, bets, self.day_correlation)
-        parts = zip(streams, bets, weights, found, strict=True)
-        listed = [zip(stream.days, *of_days, strict=True) for stream, *of_days in parts]
-        return [[_Day(name, bet, w, float(effect)) for name, bet, w, effect in own if len(bet)] for own in listed]
+        found = effects(streams, bets, self.day_correlation, lasting=self.lasting_shocks)
+        out = []
+        for stream, bet, weight, own in zip(streams, bets, weights, found, strict=True):
+            listed = [day for day in zip(stream.days, bet, weight, strict=True) if len(day[1])]
+            out.append([_Day(*day, effect) for day, effect in zip(listed, own, strict=True)])
+        return out
 
     def _read_one(self, stream: PairedStream, days: list[_Day], threshold: float) -> SliceReading:
         state = self._first_crossing(days, math.log(threshold))

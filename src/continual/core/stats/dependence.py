@@ -1,27 +1,15 @@
-"""How much less the days of a stream say together than as many independent rows.
+"""How much less a day's rows say together than as many independent ones.
 
-Rows of one day share shocks, and shocks last: a storm, a strike, a holiday week. If both champions are off in opposite
-directions, such days push all paired losses one way, and a product of per-row bets is no longer an e-process: with day
-shocks of 2 points it raised false alarms in every simulated year of 2,000 rows a day, although the champion was not
-worse. Raising a day's factor to 1/deff restores it, with deff the long-run variance of the day's mean over that of as
-many independent rows: of a shock with variance s^2 = gamma v (v: of rows within a day) and autocorrelation phi,
-
-    deff = (1 + n gamma (1 + phi) / (1 - phi)) / (1 + gamma),
-
-which without phi is 1 + (n - 1) rho (Kish 1965). The sum of an AR(1) differs from a martingale with that variance per
-day by a bounded term (Gordin 1969), which a threshold of a year's looks absorbs. For independent rows a power <= 1 is
-valid too (Jensen).
-
-phi and gamma are learned: likelihood of the day means (Kalman filter of shock + sampling noise, an unknown mean
-integrated out, restricted likelihood of Harville 1977) on a grid, posterior mean of deff. Before the deployment and
-after it the mean may differ. A day teaches `LAG` days later: a fault that just began must not pass for a shock that
-lasts. Streams of one deployment lend each other their shape (`POOL`, `TRUST`), since four weeks of one slice say little
-about phi.
+Rows of one day share shocks. If both champions are off in opposite directions, a storm day pushes all its paired
+losses one way, and a product of per-row bets is no longer an e-process: with day shocks of .7 on the logit scale and
+offsets of .1 it raised false alarms in every simulated year of 2,000 rows a day, although the champion was not worse.
+Raising a day's factor to 1/deff restores it: deff = 1 + (n - 1) rho (Kish 1965), with the correlation rho estimated
+from the days before, so that the bet stays predictable. For independent rows a power <= 1 is valid too (Jensen).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,17 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-#: Autocorrelation of day shocks, gamma as multiples of the assumed correlation, and what is thought of them at first:
-#: the assumed one, for a day. Steps of gamma are small since long streams choose one point of the grid.
-PHI = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
-GAMMA = np.concatenate([[0.0], 2 ** np.arange(-3, 5.1, 0.5)])
-FIRST = np.outer(1 - PHI, np.concatenate([[1.0], 1.5 * np.minimum(GAMMA[1:] ** 0.6, GAMMA[1:] ** -1.2)]))
-#: Days until a day of the deployment teaches.
-LAG = 14
-#: The other streams together count as so many; and the share of a stream's prior that comes from them.
-POOL, TRUST = 2.0, 0.8
-#: A day whose rows are equal but for rounding says nothing.
-_FLAT = 1e-6
+#: The assumed correlation counts as much as this many large days.
+PRIOR_DAYS = 4.0
 
 
 class DaySums(NamedTuple):
@@ -50,112 +29,33 @@ class DaySums(NamedTuple):
     squares: float
 
 
-class DayTable(NamedTuple):
-    """`DaySums` of streams, each (days, ..., streams) on the same calendar days, n = 0 for a day without rows; so many
-    of the first days (`before`) lie before the deployment."""
-
-    n: Floats
-    mean: Floats
-    squares: Floats
-    before: int = 0
-
-
 def day_sums(rows: Floats) -> DaySums:
     """Of the rows of one day, (n,), n >= 1."""
     mean = float(rows.mean())
     return DaySums(float(len(rows)), mean, float(np.sum((rows - mean) ** 2)))
 
 
-def design_effects(days: DayTable, prior: float) -> Floats:
-    """deff >= 1 of each day of the deployment, (days - before, ..., streams), from earlier days only.
+def design_effects(days: Sequence[Floats], prior: float, before: Sequence[DaySums] = ()) -> list[float]:
+    """deff >= 1 of each day, from the days before it only.
 
-    prior: correlation of rows within a day assumed at the start, in [0, 1); 0 = rows are independent, every deff is 1.
+    days: rows of each day, none empty. prior: correlation of rows within a day assumed at the start, in [0, 1);
+    0 = rows are independent, every deff is 1. before: days before the first, oldest first, that only teach. The
+    correlation is estimated from differences of consecutive day means, so that a fault that starts once, or a slow
+    drift, does not pass for day noise.
     """
-    before, size = days.before, days.n[days.before :]
-    if prior == 0 or not len(size):
-        return np.ones(size.shape)
-    phi, gamma = (part.ravel() for part in np.meshgrid(PHI, GAMMA * prior / (1 - prior), indexing="ij"))
-    own, lasting = 1 / (1 + gamma), gamma * (1 + phi) / (1 - phi) / (1 + gamma)
-    out = np.empty(size.shape)
-    known = _known(before, len(out))
-    for count, weight in enumerate(_weights(days, phi, gamma), start=before):
-        base, each = (np.tensordot(part, weight, 1) for part in (own, lasting))
-        taught = known == count
-        out[taught] = base + size[taught] * each
-        if count == known[-1]:
-            break
-    return np.maximum(out, 1.0)
-
-
-def _known(before: int, length: int) -> npt.NDArray[np.int_]:
-    """(length,) how many days teach each day of the deployment. The first ones do at once where none came before: a
-    fault on the first day is the mean of the stream, no step in it."""
-    today = before + np.arange(length)
-    return np.maximum(today - LAG, np.minimum(today, max(before, LAG)))
-
-
-def _weights(days: DayTable, phi: Floats, gamma: Floats) -> Iterator[Floats]:
-    """(G, ..., streams) posterior of the grid with the days before the deployment, with one more, and so on."""
-    first = (FIRST / FIRST.sum()).reshape(-1, *[1] * (days.n.ndim - 1))
-    seen = np.cumsum(days.n, axis=0) > 0
-    for known, likelihood in enumerate(_likelihoods(days, phi, gamma)):
-        if known >= days.before:
-            found = _shares(likelihood) * _prior(likelihood, seen[known - 1] if known else seen[0] & False, first)
-            yield found / found.sum(axis=0)
-
-
-def _prior(likelihood: Floats, seen: npt.NDArray[np.bool_], first: Floats) -> Floats:
-    """Of each stream: what the others have seen, never the stream itself."""
-    others = np.maximum(seen.sum(axis=-1, keepdims=True) - seen, 1)
-    pool = first * _shares(POOL * (likelihood.sum(axis=-1, keepdims=True) - likelihood) / others)
-    return np.asarray(TRUST * pool / pool.sum(axis=0) + (1 - TRUST) * first)
-
-
-def _shares(logs: Floats) -> Floats:
-    return np.asarray(np.exp(logs - logs.max(axis=0)))
-
-
-def _likelihoods(days: DayTable, phi: Floats, gamma: Floats) -> Iterator[Floats]:
-    """(G, ..., streams) restricted log likelihood of the first 0, 1, 2, ... days."""
-    n, x = _scaled(days)
-    column = (slice(None), *[None] * (n.ndim - 1))
-    phi, gamma = phi[column], gamma[column]
-    total = np.zeros((len(phi), *n.shape[1:]))
-    past, state = total, _Filter(total.shape, gamma)
-    yield total
-    for day in range(len(n)):
-        if day == days.before:
-            past, state = total, _Filter(total.shape, gamma)
-        total = past + state.add(n[day], x[day], phi, gamma)
-        yield total
-
-
-def _scaled(days: DayTable) -> tuple[Floats, Floats]:
-    """Rows and means of days, in standard deviations of a row within its day as seen so far; n = 0: says nothing."""
-    free = np.cumsum(np.maximum(days.n - 1, 0), axis=0)
-    variance = np.cumsum(days.squares, axis=0) / np.maximum(free, 1)
-    usable = (days.n > 0) & (variance > _FLAT * days.mean**2)
-    return np.where(usable, days.n, 0.0), np.where(usable, days.mean / np.sqrt(np.where(usable, variance, 1.0)), 0.0)
-
-
-class _Filter:
-    """Kalman filter of x = mean + shock + noise / sqrt(n), run on the day means and on the constant 1 beside them."""
-
-    def __init__(self, shape: tuple[int, ...], gamma: Floats) -> None:
-        self._shock, self._one = np.zeros(shape), np.zeros(shape)
-        self._variance = np.broadcast_to(gamma, shape)
-        self._xx, self._x1, self._11, self._logs = (np.zeros(shape) for _ in range(4))
-
-    def add(self, n: Floats, x: Floats, phi: Floats, gamma: Floats) -> Floats:
-        """Log likelihood with this day, the mean integrated out."""
-        precision = n / (1 + n * self._variance)
-        miss, missed_one = x - self._shock, 1 - self._one
-        gain = self._variance * precision
-        self._xx = self._xx + precision * miss**2
-        self._x1 = self._x1 + precision * miss * missed_one
-        self._11 = self._11 + precision * missed_one**2
-        self._logs = self._logs + np.log1p(n * self._variance)
-        self._shock, self._one = phi * (self._shock + gain * miss), phi * (self._one + gain * missed_one)
-        self._variance = phi**2 * self._variance * (1 - gain) + gamma * (1 - phi**2)
-        known = np.where(self._11 > 0, self._11, 1.0)
-        return np.asarray(-0.5 * (self._xx - self._x1**2 / known + self._logs + np.log(known)))
+    if prior == 0:
+        return [1.0] * len(days)
+    all_days = [*before, *(day_sums(rows) for rows in days)]
+    sizes, means, squares = np.array(all_days, dtype=float).reshape(-1, 3).T
+    variance = np.cumsum(squares) / np.maximum(np.cumsum(sizes - 1), 1)
+    top, bottom, effects = PRIOR_DAYS, PRIOR_DAYS / prior, []
+    for day, n in enumerate(sizes):
+        rho = min(max(top / bottom, 0.0), 1.0)
+        effects.append(1 + (n - 1) * rho)
+        if day and day != len(before) and variance[day] > 0:  # between the two lies the promotion, or a fault
+            pair = 1 / n + 1 / sizes[day - 1]
+            others = 2 / pair - 1
+            weight = 1 / (1 + others * prior)
+            top += ((means[day] - means[day - 1]) ** 2 / (variance[day] * pair) - 1) * weight
+            bottom += others * weight
+    return effects[len(before) :]
