@@ -33,7 +33,7 @@ def run(*arguments, **environment):
 def test_the_commands_are_all_there():
     assert {" ".join(path) for path in COMMANDS} == {
         "init", "deliver", "check", "up", "down", "status", "explain", "ingest", "retrain", "rollback", "schema",
-        "completion", "db upgrade", "db check",
+        "completion", "notify", "db upgrade", "db check",
         "ledger show", "ledger verify", "ledger replay",
         "quarantine list", "quarantine show", "quarantine replay", "quarantine discard", "quarantine release",
         "metrics", "compare", "labels", "drift", "slices list", "slices discover", "score", "cells build",

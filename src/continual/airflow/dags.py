@@ -9,6 +9,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, TriggerRul
 
 from continual.airflow.data_form import data_form
 from continual.airflow.forms import label_slice, to_version
+from continual.airflow.notifier import on_failure, on_success
 from continual.airflow.operator import FlowOperator, ValidateOperator
 from continual.policy.models import Policy
 
@@ -87,6 +88,7 @@ def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, P
             "retries": 2,
             "retry_delay": timedelta(seconds=20),
             "execution_timeout": timedelta(hours=2),
+            **on_failure(policy),
         },
     )
 
@@ -237,7 +239,8 @@ def _replay(policy: Policy) -> DAG:
 
 
 def _task(policy: Policy, flow: str, inputs: dict[str, Any] | None = None, **kwargs: Any) -> FlowOperator:
-    return FlowOperator(task_id=flow, application=policy.application, flow=flow, inputs=inputs, **kwargs)
+    told = on_success(policy, flow)
+    return FlowOperator(task_id=flow, application=policy.application, flow=flow, inputs=inputs, **told, **kwargs)
 
 
 def _pinned(before: Any) -> dict[str, Any]:

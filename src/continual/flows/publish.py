@@ -54,15 +54,15 @@ def publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str
         ws.registry.log_figure(run_id, picture, "gate_report.png")
 
 
-def run_url(ws: Workspace) -> str | None:
-    """Airflow's page of the run that is going on; None at a prompt."""
+def run_url(ws: Workspace, run: str | None = "") -> str | None:
+    """Airflow's page of the run that is going on, or of a ledger entry's `run`; None for what was done at a prompt."""
     from urllib.parse import quote
 
-    dag, _, rest = ws.run.partition(" ")
-    run = rest.rpartition(" ")[0]
-    if not run or "." not in dag:
+    dag, _, rest = (ws.run if run == "" else run or "").partition(" ")
+    run_id = rest.rpartition(" ")[0]
+    if not run_id or "." not in dag:
         return None
-    return f"{ws.settings.airflow_url}/dags/{quote(dag, safe='')}/runs/{quote(run, safe='')}"
+    return f"{ws.settings.airflow_url}/dags/{quote(dag, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 def report_page(title: str, report: str, picture: Figure | None) -> str:

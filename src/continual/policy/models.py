@@ -23,6 +23,7 @@ from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
 from continual.policy.labelling import Labelling
+from continual.policy.notify import Notify
 from continual.policy.training_window import WindowPolicy
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
@@ -210,6 +211,7 @@ class Policy(Section):
     promotion: Promotion = Field(default_factory=Promotion)
     serving: ServingPolicy = Field(default_factory=ServingPolicy)
     store: StorePolicy = Field(default_factory=StorePolicy)
+    notify: Notify = Field(default_factory=Notify, description="Who is told what, and when not.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")
 
     @model_validator(mode="before")
