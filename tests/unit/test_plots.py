@@ -22,6 +22,7 @@ from continual.plots.frontier import frontier
 from continual.plots.label_lag import label_lag
 from continual.plots.metric_over_time import metric_over_time
 from continual.plots.policy_lines import policy_lines
+from continual.plots.returns import returns
 from continual.plots.slice_heatmap import slice_heatmap
 
 NAN = float("nan")
@@ -93,6 +94,14 @@ def _texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
+def retrains():
+    """One whose gain came, one that is still measured, one that was turned down."""
+    numbers = {"gain": [12.0, NAN, NAN], "gain_low": [5.0, NAN, NAN], "gain_high": [19.0, NAN, NAN]}
+    told = {"forecast": [10.0, 8.0, 3.0], "forecast_low": [4.0, 2.0, 0.0], "forecast_high": [16.0, 14.0, 6.0]}
+    rest = {"cost": [2.0, 2.0, 2.0], "outcome": ["promoted", "promoted", "reject"], "as_of": DAYS[:3]}
+    return pd.DataFrame({**numbers, **told, **rest})
+
+
 PICTURES = {
     "metric_over_time": lambda: metric_over_time(_over_time(gap=True), {DAYS[2]: "7 promoted"}),
     "slice_heatmap": lambda: slice_heatmap(HEAT),
@@ -101,6 +110,7 @@ PICTURES = {
     "calibration": lambda: calibration(bins()),
     "drift": lambda: drift(columns(), "psi"),
     "frontier": lambda: frontier({"a": (1, 0.7), "b": (2, 0.8), "c": (3, 0.75), "d": (4, None)}, "roc_auc", "CPU s"),
+    "returns": lambda: returns(retrains(), "EUR"),
     "policy_lines": lambda: policy_lines({"a": [0.7, None, 0.8], "b": [None] * 3}, [1, 2, 3], "roc_auc", "batch"),
 }
 

@@ -57,6 +57,6 @@ def _sums(axes: Axes, frame: pd.DataFrame, unit: str) -> None:
         (gain - cost, "net", INK, ":"),
     ):
         axes.step(at, values, where="post", color=colour, linestyle=line, label=said, linewidth=1.5)
-    axes.set(ylabel=f"{unit}, all retrains so far")
+    axes.set(xlabel="as of", ylabel=f"{unit}, all retrains so far")
     axes.tick_params(axis="x", rotation=30)
     legend(axes)
