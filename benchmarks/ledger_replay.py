@@ -31,6 +31,7 @@ from continual.core.verdict import (
     PastDecision,
     SliceEvidence,
 )
+from continual.core.zoo import OldVersion, surest
 from continual.flows.label_order import Order, plan, sentence
 from continual.flows.replay_decisions import rederive
 from continual.policy.last_good import PolicyShelf
@@ -73,8 +74,8 @@ def open_ledger(folder: Path) -> tuple[Ledger, PolicyShelf, LoadedPolicy]:
 
 
 def fill(ledger: Ledger, loaded: LoadedPolicy, decisions: int, seed: int = 0) -> None:
-    """Append `decisions` decisions as the flows do: of ten six verdicts (after one of them labels are asked for), two
-    triggers, two looks at the monitor."""
+    """Append `decisions` decisions as the flows do: of ten six verdicts (after one of them labels are asked for, and
+    old versions are), two triggers, two looks at the monitor."""
     rng, history = np.random.default_rng(seed), []
     for i in range(decisions):
         as_of = START + timedelta(days=i)
@@ -82,6 +83,7 @@ def fill(ledger: Ledger, loaded: LoadedPolicy, decisions: int, seed: int = 0) ->
             history = [*history[-60:], _verdict(ledger, loaded, rng, as_of, i, tuple(history))]
             if i % 10 == 5:
                 _ask(ledger, loaded, rng, as_of)
+                _zoo(ledger, loaded, rng, as_of)
         elif i % 10 < 8:
             _trigger(ledger, loaded, as_of, i)
         else:
@@ -151,6 +153,15 @@ def _ask(ledger: Ledger, loaded: LoadedPolicy, rng: np.random.Generator, as_of: 
     record |= drawn
     key = f"labels_asked:{as_of.isoformat()}"
     ledger.append("labels_asked", key, as_of, sentence(record), record, loaded.hash)
+
+
+def _zoo(ledger: Ledger, loaded: LoadedPolicy, rng: np.random.Generator, as_of: datetime) -> None:
+    gains = [float(gain) for gain in rng.normal(0.0, 0.02, 3)]
+    old = [OldVersion(str(i + 1), gain, gain - 0.02, gain + 0.02, 1000) for i, gain in enumerate(gains)]
+    best = surest(old)
+    record = {"champion": "9", "versions": [one.as_dict() for one in old], "version": best and best.version}
+    said = "; ".join(one.sentence for one in old)
+    ledger.append("zoo", f"zoo:{as_of.isoformat()}", as_of, said, record, loaded.hash)
 
 
 def _look(ledger: Ledger, loaded: LoadedPolicy, rng: np.random.Generator, as_of: datetime, i: int) -> None:
