@@ -49,18 +49,18 @@ up: $(VENV)/.runtime ## Start Airflow and MLflow on loopback with the policies i
 	@$(BIN)/continual up
 
 .PHONY: browser
-browser: ## Chromium for the browser tests: Debian's, installed where that is possible
+browser: ## Chromium for pictures of the pages: Debian's, installed where that is possible
 	@command -v "$${CHROMIUM:-chromium}" > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
 	  echo "Installing chromium ..." && apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } || \
-	  echo "No Chromium here and none could be installed: the browser tests are skipped (CHROMIUM=/path/to/it names another)."
+	  echo "No Chromium here and none could be installed: name one in CHROMIUM=/path/to/it."
 
 .PHONY: docs
 docs: $(VENV)/.dev ## The documentation site, into site/
 	@$(BIN)/mkdocs build --strict
 
 .PHONY: test
-test: $(VENV)/.dev browser $(STUDIO)/.installed ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
+test: $(VENV)/.dev $(STUDIO)/.installed ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
 	@$(BIN)/pytest -n 2 tests/unit
 	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e
