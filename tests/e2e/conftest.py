@@ -1,4 +1,4 @@
-"""One deployment a session for everything but the story, which brings its own and is told first."""
+"""One deployment a session for everything but the story and the tutorial, which bring their own and come first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two deployments at once would be measured as one."""
-    items.sort(key=lambda item: "test_story" not in item.nodeid)
+    items.sort(key=lambda item: "test_story" not in item.nodeid and "test_tutorial" not in item.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)
