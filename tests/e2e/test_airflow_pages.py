@@ -17,6 +17,8 @@ EDGES = {
     "monitor": {("measure", "watch"), ("watch", "decide")},
     "retrain": {
         ("curate", "train"),
+        ("zoo", "curate"),
+        ("zoo", "evaluate"),
         ("curate", "evaluate"),
         ("train", "evaluate"),
         ("evaluate", "judge"),

@@ -101,7 +101,11 @@ def test_a_task_that_did_not_run_stands_behind_one_that_skipped(story: Told) -> 
 
 
 def test_every_task_links_to_the_page_of_its_model(story: Told) -> None:
-    found = _airflow(story, "SELECT dag_id, task_id, value FROM xcom WHERE key = '_link_ModelVersionLink'")
+    found = _airflow(
+        story,
+        "SELECT dag_id, task_id, value FROM xcom JOIN task_instance USING (dag_id, run_id, task_id, map_index) "
+        "WHERE key = '_link_ModelVersionLink' AND state = 'success'",
+    )
     port = json.loads((story.home / "ports.json").read_text())["mlflow"]
     page = f"http://127.0.0.1:{port}/#/models/flights"
     links = found["value"].map(json.loads)

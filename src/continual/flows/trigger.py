@@ -45,13 +45,14 @@ def _key(ws: Workspace, as_of: datetime, last_retrain: datetime | None) -> str:
 
 def _settled_later(ws: Workspace, evidence: TriggerEvidence) -> str | None:
     """'no retrain' at a later instant since the same last retrain holds for this one: a backfill that runs again
-    decides nothing anew. Nor does a second look at an instant whose retrain is under way already."""
+    decides nothing anew. Nor does a look at an instant up to the one whose retrain was begun already."""
     last = ws.ledger.last("trigger")
     if last is None or last.as_of < evidence.as_of:
         return None
-    if last.as_of == evidence.as_of == evidence.last_retrain and last.evidence["retrain"]:
-        return f"no retrain: the one of {last.as_of:%Y-%m-%d %H:%M} was begun already"
-    if last.as_of == evidence.as_of or last.evidence["retrain"]:
+    if last.evidence["retrain"]:
+        begun = last.as_of == evidence.last_retrain
+        return f"no retrain: the one of {last.as_of:%Y-%m-%d %H:%M} was begun already" if begun else None
+    if last.as_of == evidence.as_of:
         return None
     if last.key != _key(ws, last.as_of, evidence.last_retrain):
         return None
