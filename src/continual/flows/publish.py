@@ -103,14 +103,18 @@ def forest_of(ws: Workspace, evidence: GateEvidence) -> Figure | None:
 def publish_history(ws: Workspace) -> None:
     """The champions so far as metrics of one run, a step a reign: which version, and its primary metric when judged."""
     if ws.registry.shown:
-        points = [(r.seq, r.as_of, _numbers(ws, r)) for r in ws.champions.read()]
+        # of several verdicts on a version the newest counts
+        judged = {
+            e.evidence["candidate"]: str(e.evidence["evaluation"]["key"]) for e in ws.ledger.entries(kind="verdict")
+        }
+        points = [(r.seq, r.as_of, _numbers(ws, r, judged.get(r.version))) for r in ws.champions.read()]
         ws.registry.log_history("champion history", points)
 
 
-def _numbers(ws: Workspace, reign: Reign) -> dict[str, float]:
+def _numbers(ws: Workspace, reign: Reign, judged_by: str | None) -> dict[str, float]:
+    """judged_by: ledger key of the evaluation that the version was judged on."""
     found = {"champion_version": float(reign.version)} if reign.version.isdigit() else {}
-    verdicts = [e for e in ws.ledger.entries(kind="verdict") if e.evidence.get("candidate") == reign.version]
-    evaluation = ws.ledger.get(str(verdicts[-1].evidence["evaluation"]["key"])) if verdicts else None
+    evaluation = ws.ledger.get(judged_by) if judged_by else None
     if evaluation is None:
         return found
     evidence = GateEvidence.from_dict(evaluation.evidence["gate"])
