@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from datetime import datetime
-
-import pandas as pd
 import pytest
 from deployment import Deployment
 from lender import Lender
-from loans import applications, day, predictions
+from loans import day, predictions
 
 from continual.flows.log_rows import log_table
 
@@ -32,18 +28,6 @@ def lender(deployment: Deployment) -> Lender:
     return lender
 
 
-def _answer(lender: Lender, when: datetime) -> int:
-    """Somebody fills in the file and puts it where answers go."""
-    folder = lender.settings.home / "labelling" / "asked"
-    known = pd.concat([applications(n) for n in range(14, 24)]).set_index("record_key")["value"]
-    rows = list(csv.DictReader((folder / "tasks.csv").open(encoding="utf-8-sig")))
-    with (folder / "answers" / "anna.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["record_key", "label", "annotator", "answered_at"])
-        writer.writerows([[r["record_key"], int(known[r["record_key"]]), "anna", when.isoformat()] for r in rows])
-    return len(rows)
-
-
 def test_s11_a_run_waits_for_labels_without_a_worker_and_goes_on_when_they_are_in(
     deployment: Deployment, lender: Lender
 ) -> None:
@@ -51,7 +35,7 @@ def test_s11_a_run_waits_for_labels_without_a_worker_and_goes_on_when_they_are_i
     deployment.until_state(run, "wait", "deferred")
     pool = deployment.airflow.http.get("/pools/default_pool")
     assert (pool["running_slots"], pool["queued_slots"]) == (0, 0)
-    asked = _answer(lender, day(24.2))
+    asked = len(lender.fill_in(day(24.2)))
     done = deployment.finish(run)
     assert f"{asked} of {asked} rows have their label" in deployment.reason(done, "wait")
     assert deployment.reason(done, "collect").startswith(f"{asked} labels written to the log")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from datetime import datetime
-
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -45,18 +42,6 @@ def _told(number: int) -> pd.DataFrame:
     return found[~found["record_key"].isin(set(rows.loc[lost, "record_key"]))]
 
 
-def _answer(lender: Lender, when: datetime) -> list[str]:
-    """Somebody fills in the file and puts it where answers go; returns the keys."""
-    folder = lender.settings.home / "labelling" / "lacking"
-    known = pd.concat([applications(n) for n in range(14, 24)]).set_index("record_key")["value"]
-    rows = list(csv.DictReader((folder / "tasks.csv").open(encoding="utf-8-sig")))
-    with (folder / "answers" / "anna.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["record_key", "label", "annotator", "answered_at"])
-        writer.writerows([[r["record_key"], int(known[r["record_key"]]), "anna", when.isoformat()] for r in rows])
-    return [r["record_key"] for r in rows]
-
-
 def _next(deployment: Deployment, dag_id: str, number: int) -> DagRun:
     """The run that something else started."""
     found: DagRun = deployment.until(
@@ -82,7 +67,7 @@ def test_s18_a_verdict_that_needs_labels_gets_them_and_the_retrain_that_follows_
     assert need["verdict"] and set(need["slices"]) == {"startups"} and need["verdict"] in asked
     assert entry.evidence["bought"]["startups"] >= 0.75 * entry.evidence["new"] > 50
     assert entry.evidence["cost"] <= 130 * 1.3
-    keys = _answer(lender, day(23.2))
+    keys = lender.fill_in(day(23.2))
     assert len(keys) == entry.evidence["new"]
     asking = deployment.finish(asking)
     assert deployment.reason(asking, "collect").startswith(f"{len(keys)} labels written")
