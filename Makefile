@@ -60,7 +60,7 @@ docs: $(VENV)/.dev ## The documentation site, into site/
 	@$(BIN)/mkdocs build --strict
 
 .PHONY: test
-test: $(VENV)/.dev $(STUDIO)/.installed ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
+test: $(VENV)/.dev $(STUDIO)/.installed browser ## All tests: unit, integration, end to end (a process each: what one starts, the next does not see)
 	@$(BIN)/pytest -n 2 tests/unit
 	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e

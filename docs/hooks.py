@@ -17,6 +17,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "reference/policy.md": policy_page(),
         "reference/commands.md": commands_page(),
+        "reference/python.md": python_page(),
         "tutorial/minicontinual.md": reading_copy(),
     }
     for path, text in pages.items():
@@ -104,6 +105,25 @@ def commands_page() -> str:
             names = ", ".join(f"`{o}`" for o in parameter.opts)
             lines.append(f"| {names} | {_cell(getattr(parameter, 'help', None) or '')} |")
         lines += ["", (command.epilog or "").strip(), ""]
+    return "\n".join(lines)
+
+
+def python_page() -> str:
+    """What each command is in Python, then the methods of `Application` with their docstrings."""
+    import inspect
+
+    from continual.api import Application
+    from continual.cli.twins import TWINS
+
+    lines = ["# Python", "", "```python", "from continual.api import Application", "", 'Application("loans").status()']
+    lines += ["```", "", "| command | in Python |", "|---|---|"]
+    lines += [f"| `continual {command}` | `{call}` |" for command, call in TWINS.items()]
+    lines += ["", "## Application", "", "```text", inspect.getdoc(Application) or "", "```", ""]
+    for name, member in inspect.getmembers(Application):
+        if name.startswith("_") or not member.__doc__:
+            continue
+        shown = str(inspect.signature(member)) if callable(member) else ""
+        lines += [f"### {name}", "", "```text", f"{name}{shown}", "", inspect.getdoc(member) or "", "```", ""]
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from continual.demo.story import CHAPTERS
@@ -23,6 +24,7 @@ from continual.local.home import Home
 IMAGES = Path(__file__).parent / "images"
 #: Long enough for both single-page applications to draw.
 SETTLE_MS = 7000
+PATIENCE_MS = 120_000
 SIZE = {"width": 1440, "height": 900}
 
 
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def shoot(home: Path, airflow: str, mlflow: str) -> None:
-    """Three pictures into docs/images: graph of a retrain run, the run's tasks, two versions compared."""
+    """Pictures into docs/images: a blocked retrain and its pages in Airflow, two versions in MLflow."""
     IMAGES.mkdir(exist_ok=True)
     password = Home(home).secrets().admin_password
     client = AirflowClient(airflow, "admin", password)
@@ -49,10 +51,14 @@ def shoot(home: Path, airflow: str, mlflow: str) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
+        page.set_default_timeout(PATIENCE_MS)
         _login(page, airflow, password)
         run = f"{airflow}/dags/{APP}.retrain/runs/{rejected.run_id}"
         _photograph(page, run, "airflow-retrain", click="Show Graph (Press g)")
         _photograph(page, f"{run}/tasks/judge/xcom", "airflow-judge", click="Show Grid (Press g)")
+        _tab(page, f"{run}/plugin/continual-verdict", "airflow-verdict")
+        _tab(page, f"{airflow}/dags/{APP}.monitor/plugin/continual-slices", "airflow-slices")
+        _tab(page, f"{airflow}/dags/{APP}.monitor/plugin/continual-slices", "airflow-timeline", follow="Timeline")
         _photograph(page, _compare_url(mlflow), "mlflow-compare", click="Close", scroll_to="Metrics")
         _photograph(page, f"{mlflow}/#/models/{APP}/versions/3", "mlflow-version", click="Close")
         browser.close()
@@ -94,8 +100,28 @@ def _photograph(page: Page, url: str, name: str, click: str, scroll_to: str | No
         page.wait_for_timeout(SETTLE_MS // 2)
     if scroll_to:
         page.get_by_text(scroll_to, exact=True).last.evaluate("e => e.scrollIntoView(true)")
-    page.screenshot(path=str(IMAGES / f"{name}.png"))
-    print(f"docs/images/{name}.png")
+    _keep(page, name)
+
+
+def _tab(page: Page, url: str, name: str, follow: str | None = None) -> None:
+    """One of our own pages in Airflow's frame. follow: a link of its navigation."""
+    page.goto(url)
+    frame = page.frame_locator("iframe")
+    frame.locator("h1").wait_for(timeout=PATIENCE_MS)
+    if follow:
+        frame.get_by_role("navigation").get_by_role("link", name=follow, exact=True).click()
+        frame.locator("a[aria-current]", has_text=follow).wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(SETTLE_MS // 2)
+    _keep(page, name)
+
+
+def _keep(page: Page, name: str) -> None:
+    """Of few colours: a third of the bytes, and nobody sees it."""
+    path = IMAGES / f"{name}.png"
+    page.screenshot(path=str(path))
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"docs/images/{name}.png, {path.stat().st_size // 1024} kB")
 
 
 def _chromium() -> str:

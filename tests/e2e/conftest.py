@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from deployment import Deployment
+    from viewed import Viewed
 
 pytest.register_assert_rewrite("lender", "deployment")
 
@@ -28,18 +29,29 @@ MODES = {
     "asked": "auto",
     "lacking": "auto",
     "mirrored": "auto",
+    "viewed": "auto",
 }
+#: Application -> what else its policy says.
+MORE = {"viewed": "notify: {to_env: ONCALL_URLS}\n"}
 
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     from deployment import Deployment
 
-    made = Deployment(tmp_path_factory.mktemp("deployment"), MODES)
+    made = Deployment(tmp_path_factory.mktemp("deployment"), MODES, MORE)
     try:
         yield made.start()
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def viewed(deployment: Deployment) -> Viewed:
+    """What people look at and are told about."""
+    from viewed import Viewed
+
+    return Viewed.play(deployment)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,7 @@ from continual.local.home import Home
 from continual.local.process import Child
 from continual.local.stack import LocalStack
 from continual.settings import Settings
+from webhook import Webhook
 
 REPOSITORY = Path(__file__).parents[2]
 #: A dead MLflow is to be noticed in seconds; its client's own patience is four minutes a call.
@@ -35,17 +36,19 @@ LOG_TAIL = 12
 class Deployment:
     """Airflow and MLflow with one policy per test module."""
 
-    def __init__(self, root: Path, modes: dict[str, str]) -> None:
-        """modes: application -> promotion mode."""
+    def __init__(self, root: Path, modes: dict[str, str], more: dict[str, str]) -> None:
+        """modes: application -> promotion mode. more: application -> lines at the end of its policy."""
         self.root = root
         configs = root / "configs"
         configs.mkdir(parents=True)
         for app, mode in modes.items():
-            (configs / f"{app}.yaml").write_text(policy(app, mode))
+            (configs / f"{app}.yaml").write_text(policy(app, mode) + more.get(app, ""))
             for stream in ("predictions", "labels"):
                 (root / "landing" / app / stream).mkdir(parents=True)
         self.apps = tuple(modes)
-        self.stack = LocalStack(Home(root), REPOSITORY / "dags", REPOSITORY / "plugins", configs, IMPATIENT)
+        self.webhook = Webhook()
+        extra = {**IMPATIENT, "ONCALL_URLS": self.webhook.url}
+        self.stack = LocalStack(Home(root), REPOSITORY / "dags", REPOSITORY / "plugins", configs, extra)
         self.seen: list[tuple[str, str]] = []
         self._children: list[Child] = []
 
@@ -59,6 +62,7 @@ class Deployment:
 
     def stop(self) -> None:
         self.stack.stop()
+        self.webhook.stop()
         for child in self._children:
             child.stop()
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import socket
 import sqlite3
@@ -19,12 +18,11 @@ from urllib.request import urlopen
 
 import pandas as pd
 import pytest
+from cli_world import cli, env_of
 from flow_loans import ROWS, day, days
 from flow_world import Stages, World
-from typer.testing import CliRunner, Result
 
 from continual.api import Application
-from continual.cli.main import app
 from continual.core.estimate import Estimate
 from continual.core.window import Window
 from continual.flows import settle
@@ -40,22 +38,6 @@ GUIDES = Path(__file__).parents[2] / "docs" / "how-to"
 
 def _blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (GUIDES / name).read_text(encoding="utf-8"), re.S)
-
-
-def _env(world: World, columns: int = 200) -> dict[str, str]:
-    return {
-        "CONTINUAL_HOME": str(world.home),
-        "CONTINUAL_CONFIGS": str(world.settings.configs),
-        "MLFLOW_TRACKING_URI": world.settings.tracking_uri,
-        "COLUMNS": str(columns),
-    }
-
-
-def cli(world: World, *arguments: str, code: int = 0) -> Result:
-    answer = CliRunner().invoke(app, [*arguments], env=_env(world))
-    assert answer.exit_code == code, answer.output
-    assert "Traceback" not in answer.output
-    return answer
 
 
 def data(world: World, *arguments: str) -> Any:
@@ -239,7 +221,7 @@ def test_the_exporter_answers_a_scrape_and_ends_on_an_interrupt(stages: Stages) 
     world = stages("judged")
     command = [sys.executable, "-m", "continual.cli", "exporter", "loans", "--port", "0"]
     process = subprocess.Popen(
-        command, env={**os.environ, **_env(world)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env={**os.environ, **env_of(world)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
@@ -263,26 +245,11 @@ def test_a_taken_port_is_said(stages: Stages) -> None:
         assert "--port" in refused(world, "exporter", "--port", port)
 
 
-@pytest.mark.parametrize("name", ["metrics.md", "labels.md", "keep-and-erase.md"])
-def test_the_commands_of_the_guides_do_what_they_say(
-    stages: Stages, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = stages("judged")
-    monkeypatch.chdir(tmp_path)
-    lines = [shlex.split(line) for block in _blocks(name, "console") for line in block.splitlines()]
-    assert len(lines) >= 3
-    for program, *arguments in lines:
-        assert program == "continual"
-        assert cli(world, *arguments).stdout
-    drawn = [line[line.index("--plot") + 1] for line in lines if "--plot" in line]
-    assert [path for path in drawn if not (tmp_path / path).read_bytes().startswith(PNG)] == []
-
-
 def test_the_python_session_and_the_query_of_the_guide_work_as_written(
     stages: Stages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = stages("judged")
-    for name, value in _env(world).items():
+    for name, value in env_of(world).items():
         monkeypatch.setenv(name, value)
     ws = world.ws()
     settle.measure(ws, days(23, 24), day(24))

@@ -39,6 +39,8 @@ def test_the_reference_is_made_from_schema_and_commands(site: Path) -> None:
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     assert "yearly_alpha" in policy and "e_detector" in policy
     assert "continual quarantine release" in commands and "--detach" in commands
+    python = (site / "reference" / "python.html").read_text(encoding="utf-8")
+    assert "Application.explain" in python and "Why a version (default: the champion) is live" in python
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,16 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     }
     _run([sys.executable, "-m", "airflow", "db", "migrate"], env)
     said = _run([sys.executable, str(HERE / "ui_guard.py"), *GUARDED, "/continual/static/pages.css"], env)
+    _check_none_forgotten(json.loads(said.rpartition("ROUTES ")[2].splitlines()[0]))
     found: Answers = json.loads(said.rpartition("ANSWERS ")[2])
     return found
+
+
+def _check_none_forgotten(routes: list[str]) -> None:
+    """Every route of the application is asked for by every kind of user."""
+    asked = [path.partition("?")[0].removeprefix("/continual") for path in GUARDED]
+    free = [route for route in routes if not any(re.match(route, path) for path in asked)]
+    assert free == ["^/static/(?P<name>[^/]+)$"]
 
 
 def _run(command: list[str], env: dict[str, str]) -> str:

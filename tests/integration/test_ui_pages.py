@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from fastapi.routing import APIRoute
 from flow_loans import APP, POLICY, day, days
 from starlette.testclient import TestClient
 from ui_world import AS_OF, BASE, HOSTILE, HOSTILE_POLICY, Read, client, fill, say, settings_of
@@ -19,6 +20,8 @@ from continual.flows.workspace import Workspace
 from continual.settings import Settings
 from continual.stores.ledger_pages import LedgerPages, Wanted
 from continual.stores.retrain_tables import retrain_result
+from continual.ui.pages import Pages, router, rows_router
+from continual.ui.site import Site
 
 pytestmark = pytest.mark.integration
 REGION = f"region={HOSTILE}"
@@ -81,6 +84,15 @@ def test_s61_hostile_text_stays_text_on_every_page(web: TestClient, name: str) -
     assert "49" not in page.text.replace("7*7", "") or "{{ 7*7 }}" in page.text
 
 
+def test_s61_no_page_is_left_out(ws: Workspace) -> None:
+    """Every route that makes a page is asked for with hostile text; evidence is a file, sent as JSON."""
+    pages = Pages(Site(ws.settings), lambda _, names: list(names))
+    asked = [url.partition("?")[0].removeprefix("/continual") for url in PAGES.values()]
+    routes = [*router(pages).routes, *rows_router(pages).routes]
+    left = [r.path for r in routes if isinstance(r, APIRoute) and not any(map(r.path_regex.match, asked))]
+    assert left == ["/apps/{application}/ledger/{seq}/evidence.json"]
+
+
 @pytest.mark.parametrize("url", REFUSED)
 def test_s61_a_hostile_request_is_answered_with_a_sentence(web: TestClient, url: str) -> None:
     page = _read(web, url, REFUSED[url])
@@ -97,8 +109,11 @@ def test_s61_every_page_forbids_what_is_not_its_own(web: TestClient, name: str) 
     assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
 
 
-def test_s61_static_files_are_two_and_no_path_leads_elsewhere(web: TestClient) -> None:
+def test_s61_static_files_are_four_and_no_path_leads_elsewhere(web: TestClient) -> None:
     assert web.get("/continual/static/pages.css").headers["content-type"].startswith("text/css")
+    for icon in ("icon.svg", "icon-dark.svg"):
+        answer = web.get(f"/continual/static/{icon}")
+        assert answer.headers["content-type"] == "image/svg+xml" and "default-src 'none'" in str(answer.headers)
     for name in ("../pages.py", "..%2Fpages.py", "%2e%2e/site.py", "pages.css/../../pages.py"):
         assert web.get(f"/continual/static/{name}").status_code == 404
 

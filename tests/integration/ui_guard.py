@@ -19,6 +19,8 @@ def main() -> None:
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from starlette.testclient import TestClient
 
+    from continual.airflow.pages import build
+
     web = TestClient(create_app(apps="core"), base_url="http://127.0.0.1:8080", follow_redirects=False)
     _parsed("loans.ingest", "loans.monitor", "loans.retrain", HIDDEN, "other.dag")
     users: dict[str, dict[str, str]] = {"nobody": {}, "forger": {"Authorization": "Bearer x.y.z"}}
@@ -29,7 +31,8 @@ def main() -> None:
     for name, headers in users.items():
         out[name] = {path: _ask(web, path, headers) for path in sys.argv[1:]}
     out["browser"] = {path: _ask(web, path, {"Accept": "text/html"}) for path in sys.argv[1:]}
-    print("\nANSWERS " + json.dumps(out))
+    print("\nROUTES " + json.dumps([route.path_regex.pattern for route in build().routes]))
+    print("ANSWERS " + json.dumps(out))
 
 
 def _ask(web: Any, path: str, headers: dict[str, str]) -> list[Any]:

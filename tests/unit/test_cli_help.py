@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 
@@ -11,7 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from continual.cli.main import app
+from continual.cli.twins import TWINS, WITHOUT
 
+API = "continual.api.application.Application"
 HEAVY = ("pandas", "sklearn", "scipy", "mlflow", "great_expectations", "pyiceberg", "sqlalchemy", "pyarrow", "airflow")
 
 
@@ -99,6 +102,12 @@ def test_wrong_usage_names_what_is_wrong(arguments, named):
     assert answer.exit_code == 2
     assert named in answer.stderr
     assert "Traceback" not in answer.output
+
+
+def test_every_command_has_a_python_twin():
+    assert {" ".join(path) for path in COMMANDS} == TWINS.keys() | WITHOUT
+    for call in TWINS.values():
+        assert pkgutil.resolve_name(f"{API}.{call.partition('.')[2]}" if call.startswith("Application.") else call)
 
 
 def test_help_imports_nothing_heavy():

@@ -19,7 +19,7 @@ def test_the_table_is_small_and_as_described() -> None:
     assert (FOLDER / "bikes.parquet").stat().st_size < 200_000
     table = pq.read_table(FOLDER / "bikes.parquet")
     assert f"{len(table):,} rows" in TEXT
-    assert "data licence" in TEXT
+    assert "none is claimed here" in TEXT
 
 
 def test_its_commands_exist() -> None:

@@ -37,6 +37,11 @@ def _view(name: str, route: str, destination: str, path: str) -> dict[str, str]:
     return {"name": name, "url_route": route, "destination": destination, "href": f"{_root()}{PREFIX}{path}"}
 
 
+def _icons() -> dict[str, str]:
+    static = f"{_root()}{PREFIX}/static"
+    return {"icon": f"{static}/icon.svg", "icon_dark_mode": f"{static}/icon-dark.svg"}
+
+
 def _root() -> str:
     """Path Airflow is served under, without a slash at its end."""
     from urllib.parse import urlsplit
@@ -56,7 +61,7 @@ class ContinualPlugin(AirflowPlugin):  # type: ignore[misc]
         {"app": Lazy("continual.airflow.data_docs"), "url_prefix": DOCS, "name": "continual data docs"},
     ]
     external_views: ClassVar = [
-        _view("Applications", APPLICATIONS, "nav", "/"),
+        {**_view("Continual", APPLICATIONS, "nav", "/"), **_icons()},  # a longer name would be cut
         _view("Slices", SLICES_TAB, "dag", "/tab/slices?dag_id={DAG_ID}"),
         _view("Verdict", VERDICT_TAB, "dag_run", "/tab/run?dag_id={DAG_ID}&run_id={RUN_ID}"),
     ]

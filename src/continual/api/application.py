@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from continual.api.datasets import Datasets
+from continual.api.decisions import Decisions
 from continual.api.empty import explained, no_rows
 from continual.api.erased import with_absent, with_erased_since
 from continual.api.expectations import Expectations
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 WINDOW = "28d"
 
 
-class Application(Datasets, Expectations, Withdrawals):
+class Application(Datasets, Decisions, Expectations, Withdrawals):
     """What is known of one application. Reading needs neither Airflow nor MLflow; `score` needs MLflow.
 
     home: folder of the deployment's state; configs: folder of policy files; by default as the environment says

@@ -43,8 +43,8 @@ class Deployment:
         if not known:
             raise ContinualError(
                 "There must be a policy file <application>.yaml.",
-                f"none in {self.settings.configs}.",
-                "write one (start from configs/flights.yaml), or name another folder with --configs.",
+                f"none in {self.settings.configs}{'' if self.settings.home.is_dir() else self._no_home()}.",
+                "make one with `continual init`, or name another folder with --home or --configs.",
             )
         for name in names:
             if name not in known:
@@ -71,6 +71,9 @@ class Deployment:
             )
         return found[0]
 
+    def _no_home(self) -> str:
+        return f", and there is no home {self.settings.home}"
+
     def _known(self) -> list[str]:
         """With a policy file, or with an earlier one that is still in force."""
         kept = self.shelf.root
@@ -87,8 +90,8 @@ class Deployment:
         if str(store) in self.settings.database_url and not store.is_dir():
             raise ContinualError(
                 "There must be a deployment in the home.",
-                f"none in {self.settings.home}.",
-                "start one with `continual up`, or name another with --home or CONTINUAL_HOME.",
+                f"nothing ran in {self.settings.home} yet.",
+                "start it with `continual up`, or name another with --home or CONTINUAL_HOME.",
             )
 
     def read(self, application: str) -> tuple[Workspace, str | None]:

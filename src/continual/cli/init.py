@@ -36,8 +36,8 @@ Until = Annotated[
         "--until", parser=instant, metavar="DATE", help="Days before it (UTC); default: all.", show_default=False
     ),
 ]
-Known = Annotated[str | None, typer.Option(help="Column: when the label was known.", show_default=False)]
-Key = Annotated[str | None, typer.Option(help="Column that names a row.", show_default=False)]
+Known = Annotated[str | None, typer.Option(help="Column: when the label was known; - for none.", show_default=False)]
+Key = Annotated[str | None, typer.Option(help="Column that names a row; - for none.", show_default=False)]
 Drop = Annotated[list[str] | None, typer.Option(help="Column that is no feature; repeatable.")]
 TaskOption = Annotated[
     str | None, typer.Option(help="binary, multiclass or regression; guessed from the label.", show_default=False)
@@ -85,16 +85,17 @@ def init(
     Asks which columns hold instant, label and key, with a guess for each; --yes takes the guesses. Rows before --until
     are delivered as history; `continual deliver` plays later days, answered by the champion of the moment.
     """
+    from continual.flows.new_application import Origin, create
     from continual.flows.table import read_table
 
     here = deployment(home, configs)
     path = _new_file(here, name, force)
     given: dict[str, Any] = {"label": label, "time": time, "known": known, "key": key, "task": task}
     given |= {"positive": positive, "drop": drop, "lag": _duration(lag)}
-    rows = read_table(source, table)
+    rows, origin = read_table(source, table), Origin(source, table)
     found = _columns(rows, given, ask=not yes and not as_json and sys.stdin.isatty())
-    _write_policy(path, name, owner or user(), rows, found, Path(source).name if "://" not in source else "a database")
-    done = _history(here, name, source, table, rows, found, until)
+    with progress_bar("delivering") as progress:
+        done = create(here.settings.home, path, owner or user(), origin, rows, found, until or now(), now(), progress)
     if as_json:
         print_json({"policy": str(path), "columns": found.as_dict(), "delivered": done.__dict__})
     else:
@@ -103,7 +104,10 @@ def init(
 
 def _new_file(here: Deployment, name: str, force: bool) -> Path:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
-        raise typer.BadParameter(f"{name!r}: a small letter, then small letters, digits and _", param_hint="APP")
+        raise typer.BadParameter(
+            f"must be a small letter, then small letters, digits and _, such as bike_rentals, got {name!r}",
+            param_hint="APP",
+        )
     path = here.settings.configs / f"{name}.yaml"
     if path.exists() and not force:
         raise ContinualError("The application must be new.", f"{path} exists.", "choose another name, or add --force.")
@@ -127,61 +131,10 @@ def _duration(text: str | None) -> timedelta | None:
 
 
 def _columns(rows: pa.Table, given: dict[str, Any], ask: bool) -> Columns:
-    """Guess, then ask for what was not said; the guess is the default of each question."""
+    from continual.cli.init_questions import asked
     from continual.flows.table import guess_columns
 
-    if not ask:
-        return guess_columns(rows, given)
-    say(f"columns: {', '.join(rows.column_names)}")
-    if given["label"] is None:
-        given["label"] = typer.prompt("Which column is the label", default=_guess(rows, given, "label"))
-    for field, question in (
-        ("time", "Which column says when the model answered"),
-        ("known", "Which column says when the label was known (- for none)"),
-        ("key", "Which column names a row (- for none)"),
-        ("task", "binary, multiclass or regression"),
-    ):
-        if given[field] is None:
-            answer = typer.prompt(question, default=_guess(rows, given, field) or "-")
-            given[field] = None if answer == "-" else answer
-    if given["known"] is None and given["lag"] is None:
-        given["lag"] = _duration(typer.prompt("How late are labels", default="1d"))
-    return guess_columns(rows, given)
-
-
-def _guess(rows: pa.Table, given: dict[str, Any], field: str) -> str | None:
-    from continual.flows.table import guess_columns
-
-    try:
-        return getattr(guess_columns(rows, given), field)  # type: ignore[no-any-return]
-    except ContinualError:
-        return None
-
-
-def _write_policy(path: Path, name: str, owner: str, rows: pa.Table, found: Columns, origin: str) -> None:
-    """Loaded before it is written: what stands there is valid."""
-    from continual.flows.new_policy import facts_of, policy_text
-    from continual.policy.load import parse_policy
-
-    text = policy_text(name, owner, found, facts_of(rows, found), origin, now())
-    parse_policy(text, str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def _history(
-    here: Deployment, name: str, source: str, table: str | None, rows: pa.Table, found: Columns, until: datetime | None
-) -> Delivered:
-    from continual.core.target import Target
-    from continual.flows import deliver as flow
-
-    folder = flow.landing(here.settings.home, name)
-    place = source if "://" in source else str(Path(source).expanduser().resolve())
-    flow.remember(folder, place, table, found)
-    target = Target(found.task, found.classes)  # type: ignore[arg-type]
-    frame = flow.rows_of(rows, found, target)
-    with progress_bar("delivering") as progress:
-        return flow.deliver(frame, folder, target, until or now(), None, progress)
+    return guess_columns(rows, asked(rows, given) if ask else given)
 
 
 def deliver(

@@ -103,3 +103,23 @@ for _module in (  # in the order of `continual --help`
     completion,
 ):
     _module.register(app)
+
+#: What people look for together in `continual --help`.
+PANELS = {
+    "Set up and run": "init deliver check up down serve notify exporter completion schema",
+    "Ask": "status explain metrics compare slices labels drift ledger pnl",
+    "Act": "ingest retrain rollback score labelling quarantine data",
+    "Try before": "replay policy expectations",
+    "Keep": "dataset cells backup restore db",
+}
+
+
+def _into_panels() -> None:
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names.split()}
+    for command in app.registered_commands:
+        command.rich_help_panel = panel_of[str(command.name or getattr(command.callback, "__name__", ""))]
+    for group in app.registered_groups:
+        group.rich_help_panel = panel_of[str(group.name)]
+
+
+_into_panels()

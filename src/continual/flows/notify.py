@@ -61,12 +61,15 @@ def notify(ws: Workspace, now: datetime, send: Send | None = None, failed: Incid
 
 
 def incidents(ws: Workspace, now: datetime) -> Iterator[Incident]:
-    """Of the last days, oldest first. An alarm is told with what was done about it."""
-    for kind, read in (("alarm", _alarm), ("champion", _move), ("verdict", _verdict)):
-        for entry in ws.ledger.entries(kind=kind):
-            found = read(ws, entry) if entry.recorded_at > now - NEWS else None
-            if found is not None:
-                yield found
+    """Of the last days, oldest first. An alarm is told with what was done about it. Older entries are not read."""
+    since = now - NEWS
+    moves = ws.ledger.recorded_after(since, "champion")
+    for entry in ws.ledger.recorded_after(since, "alarm"):
+        yield from _alarm(ws, entry, moves)
+    for entry in moves:
+        yield from _move(ws, entry, moves)
+    for entry in ws.ledger.recorded_after(since, "verdict"):
+        yield from _verdict(ws, entry)
     yield from _set_aside(ws)
 
 
@@ -76,33 +79,35 @@ def failure(dag_id: str, run_id: str, task_id: str, reason: str, url: str | None
     return Incident(f"failure:{dag_id}:{run_id}", "failure", f"{dag_id}: {task_id} failed", f"{reason}{where}", as_of)
 
 
-def _alarm(ws: Workspace, entry: Entry) -> Incident | None:
+def _alarm(ws: Workspace, entry: Entry, moves: list[Entry]) -> Iterator[Incident]:
     """None while the rollback it asked for has not ended: then there is one message, with how it ended."""
-    after = [e for e in ws.ledger.entries(kind="champion", since=entry.as_of) if e.seq > entry.seq]
-    if not after:
-        return None
-    text = f"{entry.reason}\nDone: {after[0].reason}\n{_served(ws, str(after[0].evidence['target']))}"
-    return _incident(ws, entry, "alarm", "alarm, champion changed", text)
+    after = _later(entry, moves)
+    if after:
+        text = f"{entry.reason}\nDone: {after[0].reason}\n{_served(ws, str(after[0].evidence['target']))}"
+        yield _incident(ws, entry, "alarm", "alarm, champion changed", text)
 
 
-def _move(ws: Workspace, entry: Entry) -> Incident | None:
+def _move(ws: Workspace, entry: Entry, moves: list[Entry]) -> Iterator[Incident]:
     because = entry.evidence.get("because") or {}
     if because.get("alarm"):
-        return None  # told with the alarm
+        return  # told with the alarm
     kind, target = str(entry.evidence["kind"]), str(entry.evidence["target"])
-    newer = [e for e in ws.ledger.entries(kind="champion", since=entry.as_of) if e.seq > entry.seq]
+    newer = _later(entry, moves)
     checked = f"It is not the champion any more: {newer[-1].reason}" if newer else _served(ws, target)
     topic = "alarm" if kind == "rollback" else "promotion"
-    return _incident(ws, entry, topic, f"version {target} is champion ({kind})", f"{entry.reason}\n{checked}")
+    yield _incident(ws, entry, topic, f"version {target} is champion ({kind})", f"{entry.reason}\n{checked}")
 
 
-def _verdict(ws: Workspace, entry: Entry) -> Incident | None:
+def _later(entry: Entry, moves: list[Entry]) -> list[Entry]:
+    return [e for e in moves if e.seq > entry.seq and e.as_of >= entry.as_of]
+
+
+def _verdict(ws: Workspace, entry: Entry) -> Iterator[Incident]:
     answer, candidate = entry.evidence["verdict"]["answer"], entry.evidence["candidate"]
     if answer != "promote":
-        return _incident(ws, entry, "blocked", f"version {candidate} is not promoted", entry.reason)
-    if ws.policy.promotion.mode != "approve" or ws.ledger.get(f"approval:{entry.key}") is not None:
-        return None
-    return _incident(ws, entry, "waits", f"version {candidate} waits for your answer", entry.reason)
+        yield _incident(ws, entry, "blocked", f"version {candidate} is not promoted", entry.reason)
+    elif ws.policy.promotion.mode == "approve" and ws.ledger.get(f"approval:{entry.key}") is None:
+        yield _incident(ws, entry, "waits", f"version {candidate} waits for your answer", entry.reason)
 
 
 def _set_aside(ws: Workspace) -> Iterator[Incident]:

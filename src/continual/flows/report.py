@@ -35,6 +35,8 @@ def markdown_report(
     sections = [*_budget(verdict), *_stakeholders(verdict, owners or {}), *_baselines(baselines)]
     sections += [*_behaviours(evidence), *_labels(verdict)]
     table = [
+        "### Slice by slice",
+        "",
         "| slice | metric | reading | gain | 95% interval | rows | smallest visible loss |",
         "|---|---|---|---:|---|---:|---:|",
     ]

@@ -28,6 +28,15 @@ _CLASSES = 20
 _MATURE = 0.995
 
 
+#: What a person answers who has no such column.
+NONE = "-"
+TASKS = ("binary", "multiclass", "regression")
+
+
+class ColumnMissing(ContinualError):
+    """Neither named nor guessed."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which column is what. key: None = made from instant and position. known: None = `lag` after the event.
@@ -100,11 +109,13 @@ def _from_database(url: str, table: str | None) -> pa.Table:
 
 
 def guess_columns(table: pa.Table, given: Mapping[str, Any]) -> Columns:
-    """What is not in `given` (fields of Columns) is guessed from names, types and values.
+    """What is not in `given` (fields of Columns) is guessed from names, types and values. known, key: NONE = there is
+    no such column.
 
     Raises
     ------
-    ContinualError: a named column is not there; no instant, no label, or nothing to learn from.
+    ColumnMissing: no instant or no label is named, nor can be guessed.
+    ContinualError: a named column is not there, or nothing to learn from.
     """
     names = list(table.column_names)
     _check_named(given, names)
@@ -112,13 +123,13 @@ def guess_columns(table: pa.Table, given: Mapping[str, Any]) -> Columns:
     label = given.get("label") or _named(LABEL_NAMES, [n for n in names if n != time])
     if time is None or label is None:
         missing, flag = ("instant of the event", "--time") if time is None else ("label", "--label")
-        raise ContinualError(
+        raise ColumnMissing(
             f"The table must have a column with the {missing}.",
             f"columns: {', '.join(names)}.",
             f"name it with {flag}.",
         )
-    known = given.get("known") or _named(KNOWN_NAMES, [n for n in _instants(table) if n != time])
-    key = given.get("key") or _key(table, {time, label, known})
+    known = _if_any(given.get("known") or _named(KNOWN_NAMES, [n for n in _instants(table) if n != time]))
+    key = _if_any(given.get("key") or _key(table, {time, label, known}))
     task, classes, positive = _task(table, label, given)
     lag = given.get("lag") or (_lag(table, time, known) if known else timedelta(days=1))
     numeric, categorical = _features(table, {time, label, known, key} | set(given.get("drop") or ()))
@@ -130,12 +141,17 @@ def guess_columns(table: pa.Table, given: Mapping[str, Any]) -> Columns:
     return Columns(time, label, task, key, known, lag, numeric, categorical, classes, positive)
 
 
+def _if_any(name: str | None) -> str | None:
+    return None if name == NONE else name
+
+
 def _check_named(given: Mapping[str, Any], names: list[str]) -> None:
     import difflib
 
     for option in ("time", "label", "known", "key"):
-        wanted = given.get(option)
-        if wanted is not None and wanted not in names:
+        wanted = str(given.get(option) or NONE)
+        absent = wanted == NONE and (option in ("known", "key") or given.get(option) is None)
+        if not absent and wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ContinualError(
@@ -191,6 +207,8 @@ def _task(table: pa.Table, label: str, given: Mapping[str, Any]) -> tuple[str, t
     integer = number and bool((values.astype(float) % 1 == 0).all())
     guessed = "binary" if len(distinct) == 2 else "regression" if number else "multiclass"
     task = str(given.get("task") or guessed)
+    if task not in TASKS:
+        raise ContinualError(f"--task must be {', '.join(TASKS)}.", f"{task!r}.", f"{guessed} fits this label.")
     if len(distinct) < 2:
         raise ContinualError(
             "A label must have at least two values.", f"{label}: {distinct}.", "name another with --label."

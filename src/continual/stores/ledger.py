@@ -86,6 +86,20 @@ class Ledger:
         with self.db.read() as connection:
             return [Entry(**row) for row in connection.execute(query.order_by(order).limit(limit)).mappings()]
 
+    def recorded_after(self, instant: datetime, kind: str) -> list[Entry]:
+        """Entries of a kind that were recorded after `instant` (wall clock), in their order. Reads back only to there,
+        however long the ledger is."""
+        table = _table()
+        query = self._select().where(table.c.kind == kind).order_by(table.c.seq.desc())
+        found = []
+        with self.db.read() as connection:
+            for row in connection.execution_options(yield_per=50).execute(query).mappings():
+                entry = Entry(**row)
+                if entry.recorded_at <= instant:
+                    break
+                found.append(entry)
+        return found[::-1]
+
     def verify(self) -> int:
         """Recompute the chain; returns the number of entries.
 

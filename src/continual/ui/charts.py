@@ -11,7 +11,7 @@ from continual.core.estimate import Estimate
 from continual.plots.style import number
 
 WIDTH, HEIGHT = 900.0, 260.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 30.0, 28.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 24.0, 30.0, 28.0
 
 
 @dataclass(frozen=True)

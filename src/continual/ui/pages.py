@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,8 @@ def rows_router(pages: Pages) -> APIRouter:
 
 
 def static_file(name: str) -> Response:
-    """A style sheet or script; there are no others."""
-    if name not in ("pages.css", "pages.js"):
+    """A style sheet, script or icon; there are no others."""
+    if name not in ("pages.css", "pages.js", "icon.svg", "icon-dark.svg"):
         return Response(status_code=404)
     return FileResponse(STATIC / name, headers={**HEADERS, "Cache-Control": "max-age=300"})
 
@@ -177,8 +178,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(link=link, run_of=run_of, one_day=one_day)
-    made.filters.update(number=number, instant=lambda t: f"{t:%Y-%m-%d %H:%M}Z", signed=_signed, percent=_percent)
+    made.filters.update(
+        number=number, instant=lambda t: f"{t:%Y-%m-%d %H:%M}Z", typed=_typed, signed=_signed, percent=_percent
+    )
     return made
+
+
+def _typed(instant: datetime) -> str:
+    """As people type it: midnight is a date."""
+    text = instant.isoformat().replace("+00:00", "Z")
+    return text.removesuffix("T00:00:00Z")
 
 
 def _signed(value: float | None) -> str:
