@@ -7,11 +7,14 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from cli_world import cli
+from flow_loans import day
 from flow_world import Stages, World
 
 from continual.api import Application
+from continual.flows.log_rows import log_table
 from webhook import Webhook
 
 pytestmark = pytest.mark.integration
@@ -54,22 +57,27 @@ def _runs(line: str) -> bool:
     return not line.startswith(tuple(ELSEWHERE))
 
 
-def _asks_people(world: World) -> None:
-    world.edit("labeler: {kind: stream}", "labeler: {kind: csv}\nlabelling: {budget: 400, reserve: 0, period: 30d}")
+def _asks_people(world: World, patch: pytest.MonkeyPatch) -> None:
+    """Two days whose truth nobody reported, asked about the day after."""
+    world.edit("labeler: {kind: stream}", "labeler: {kind: csv}\nlabelling: {budget: 400, reserve: 0, window: 8d}")
+    ws = world.ws()
+    rows = [log_table(ws.policy, "predictions", world.served(n), f"p{n}", day(n + 1)) for n in (24, 25)]
+    ws.log.append_predictions(pa.concat_tables(rows), "p24-26")
+    patch.setattr("continual.cli.labelling.now", lambda: day(26))
 
 
-def _files(world: World) -> None:
+def _files(_: World, __: pytest.MonkeyPatch) -> None:
     Path("edited.yaml").write_text("gate: {kind: graded, yearly_alpha: 0.025}\n")
     Path("weekly.yaml").write_text("trigger: {kind: schedule, every_days: 7}\n")
     Path("half.yaml").write_text("window: {kind: sliding, length: 4d, evaluation: 4d, min_rows: 500, max_hole: 2d}\n")
 
 
-def _told(world: World) -> None:
+def _told(world: World, _: pytest.MonkeyPatch) -> None:
     world.config.write_text(world.config.read_text() + "notify: {to_env: ONCALL_URLS}\n")
 
 
 #: Guide -> what must be there before its commands.
-BEFORE: dict[str, Callable[[World], None]] = {
+BEFORE: dict[str, Callable[[World, pytest.MonkeyPatch], None]] = {
     "how-to/label.md": _asks_people,
     "how-to/tune.md": _files,
     "how-to/replay.md": _files,
@@ -85,7 +93,7 @@ def _named(world: World, line: str) -> str:
         first, last = known.datasets()["id"].astype(str).tolist()[:2]
         names |= {"4f1c9a2b": lambda: last, "9ab02e11": lambda: first}
     names["3f9ac1"] = lambda: str(known.withdrawals()["id"].iloc[0])
-    names["020-0001"] = lambda: str(known.labelling.queue()["record_key"].iloc[0])
+    names["020-0001"] = lambda: str(known.labelling.queue()["key"].iloc[0])
     for name, find in names.items():
         line = line.replace(name, find()) if name in line else line
     return line
@@ -98,7 +106,7 @@ def test_the_commands_of_a_guide_do_what_they_say(
     world, webhook = stages("judged"), Webhook()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ONCALL_URLS", webhook.url)
-    BEFORE.get(guide, lambda _: None)(world)
+    BEFORE.get(guide, lambda *_: None)(world, monkeypatch)
     for line in filter(_runs, _lines(guide)):
         program, *arguments = shlex.split(_named(world, line), comments=True)
         assert program == "continual", line
