@@ -67,7 +67,9 @@ class Deployment:
         found = self.applications([name] if name else [])
         if len(found) > 1:
             raise ContinualError(
-                "With several applications one must be named.", f"{', '.join(found)}.", f"add --app {found[0]}."
+                "With several applications one must be named.",
+                f"{', '.join(found)}.",
+                f"name one where --help says APP, or with --app {found[0]}.",
             )
         return found[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -149,10 +150,12 @@ def kept(names: Sequence[str], values: Sequence[Any], wanted: Iterable[str] | No
     by_name, wanted = dict(pairs), list(wanted)
     unknown = [name for name in wanted if name not in by_name]
     if unknown:
+        near = difflib.get_close_matches(unknown[0], by_name, n=1)
+        more = f" and {len(by_name) - 10} more" if len(by_name) > 10 else ""
         raise ContinualError(
             "A slice must be one of the window's.",
-            f"{', '.join(unknown)}; there are {', '.join(list(by_name)[:10])} and {max(0, len(by_name) - 10)} more.",
-            "look at `continual slices list`, or add the slice to the policy.",
+            f"{', '.join(unknown)}; there are {', '.join(list(by_name)[:10])}{more}.",
+            f"{f'did you mean {near[0]}? ' if near else ''}Look at `continual slices list`, or add it to the policy.",
         )
     return [(name, by_name[name]) for name in wanted]
 

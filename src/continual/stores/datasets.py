@@ -109,8 +109,12 @@ class DatasetStore:
         with self.db.read() as connection:
             rows = connection.execute(table.select().where(table.c.app == self.app, named)).mappings().all()
         if len(rows) != 1:
-            got = f"{len(rows)} dataset versions begin so" if rows else "no such dataset version in the store"
-            raise self._missing(dataset_id, got)
+            got = f"{len(rows)} dataset versions begin so" if rows else "no such dataset version"
+            raise StoreError(
+                "DATASET must be the id of a dataset version, or four or more letters that only one begins with.",
+                f"{dataset_id!r}: {got}.",
+                f"see `continual dataset list {self.app}`.",
+            )
         return _version(rows[0])
 
     def load(self, dataset_id: str) -> pd.DataFrame:
