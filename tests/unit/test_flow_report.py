@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from markdown_it import MarkdownIt
 
 from continual.core.estimate import Estimate
 from continual.core.verdict import (
@@ -51,6 +52,19 @@ def test_undefined_is_written_as_undefined_and_never_as_zero() -> None:
 def test_s61_a_slice_name_cannot_break_the_table() -> None:
     row = report(finding("a|b", 0.0)).splitlines()[-1]
     assert row.startswith("| a\\|b |") and len(re.findall(r"(?<!\\)\|", row)) == 8
+
+
+def test_s61_text_of_the_data_stays_text_where_the_report_is_rendered() -> None:
+    hostile = (
+        "region=![x](https://evil/p.png) [go](https://evil) <img src=x> <https://evil> https://evil\n[r]: https://evil"
+    )
+    sly = "\\](https://evil) \\<img src=x>"
+    text = report(finding(hostile, 0.1), finding(f"[x{sly}", 0.1), blocking=(hostile,))
+    evidence = GateEvidence("2", "1", (), (), WINDOW, "2024-01-06T00:00:00+00:00", 3, 17)
+    text += markdown_report(evidence, Verdict(Answer.REJECT, f"because of [r] and {hostile} {sly}", (), {}, ()))
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert not re.search(r"<(a|img|script)\b", page), page
+    assert "![x](https://evil/p.png)" in page and page.count("<table>") == 2
 
 
 def test_s58_the_report_of_a_thousand_slices_shows_the_decisive_ones() -> None:

@@ -25,7 +25,7 @@ def markdown_report(
     head = [
         f"## {verdict.answer}: version {evidence.candidate} against {evidence.champion or 'no champion'}",
         "",
-        verdict.reason,
+        _inline(verdict.reason),
         "",
         f"Judged on {evidence.window['start'][:10]} to {evidence.window['end'][:10]}, as of {evidence.as_of[:16]}Z; "
         f"this window was used {evidence.window_uses} times before; {evidence.leaked_rows:,} rows were left out "
@@ -102,7 +102,7 @@ def _behaviours(evidence: GateEvidence) -> Iterator[str]:
     yield "### Behaviour tests"
     yield ""
     for found in evidence.behaviours:
-        yield f"- {_holds(found)}: {found.sentence}"
+        yield f"- {_holds(found)}: {_inline(found.sentence)}"
     yield ""
 
 
@@ -121,7 +121,7 @@ def _labels(verdict: Verdict) -> Iterator[str]:
     yield ""
     for d in wanted:
         seen = "no loss" if d.minimum_detectable is None else f"no loss under {d.minimum_detectable:.4f}"
-        yield f"- {d.labels_needed:,} in {d.slice} ({d.metric}, {d.n:,} now, could see {seen})"
+        yield f"- {d.labels_needed:,} in {_inline(d.slice)} ({d.metric}, {d.n:,} now, could see {seen})"
     yield ""
 
 
@@ -133,7 +133,14 @@ def _line(f: SliceFinding) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return _inline(text).replace("|", "\\|")
+
+
+def _inline(text: str) -> str:
+    """Values of the data are in slices' names and reasons: no link, picture or tag of theirs comes alive where MLflow
+    or Airflow renders the report."""
+    flat = " ".join(text.split()).replace("\\", "\\\\")
+    return flat.replace("](", "]\\(").replace("<", "\\<").replace("://", ":\\//")
 
 
 def _signed(value: float | None) -> str:
