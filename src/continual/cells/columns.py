@@ -24,16 +24,22 @@ Key = tuple[str, Values]
 
 @dataclass(frozen=True)
 class Encoded:
-    """index: (n,) in 0..K, K = null; values: the K distinct values; kind: their type."""
+    """index: (n,) in 0..K, K = null; values: the K distinct values; kind: their type; nulls: whether there are any."""
 
     index: Index
     values: list[Any]
     kind: str = ""
+    nulls: bool = True
 
     @property
     def size(self) -> int:
         """Number of codes, null included."""
         return len(self.values) + 1
+
+    @property
+    def present(self) -> int:
+        """Codes that can occur."""
+        return len(self.values) + self.nulls
 
     @property
     def key(self) -> Key:
@@ -100,10 +106,10 @@ def _encode(column: pa.ChunkedArray) -> Encoded:
         return Encoded(np.zeros(0, dtype=np.int32), [])
     values = array.dictionary.to_pylist()
     indices = array.indices
-    if indices.null_count:
+    if nulls := indices.null_count > 0:
         indices = indices.fill_null(len(values)) if _fits(indices, len(values)) else _wide(indices, len(values))
     codes = indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return Encoded(codes, values, str(array.dictionary.type))
+    return Encoded(codes, values, str(array.dictionary.type), nulls)
 
 
 def _fits(indices: Any, last: int) -> bool:

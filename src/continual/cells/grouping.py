@@ -74,7 +74,7 @@ def _by_cross(spec: SliceSpec, columns: Columns) -> Grouping:
         return _most_frequent(spec.label, index.astype(np.int32), size, names)
     index = np.empty(len(a.index), dtype=np.uint16 if size < 1 << 16 else np.int32)
     seen = np.zeros(size, dtype=np.bool_)
-    kernel.cross_seen(a.index, b.index, b.size, index, seen)
+    kernel.cross_seen(a.index, b.index, b.size, a.present * b.present, index, seen)
     present = np.flatnonzero(seen).tobytes()
     return _most_frequent(spec.label, index, size, _cross_names((first, *a.key), (second, *b.key), present, present))
 

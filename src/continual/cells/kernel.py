@@ -13,6 +13,8 @@ from continual.core.compiling import compiled
 PANEL = vectors.WIDTH
 #: Rows of the panel of columns that is added to one table after the other.
 ROWS = 256
+#: Rows that are looked at in one go where a look may be the last.
+LOOK = 4096
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -108,12 +110,37 @@ def cross(first: Any, second: Any, width: int, out: Any) -> None:
 
 
 @compiled
-def cross_seen(first: Any, second: Any, width: int, out: Any, seen: Any) -> None:
-    """`cross`, and which numbers came out. seen: (numbers,) bool."""
-    for i in range(len(out)):
-        c = np.uint32(first[i]) * np.uint32(width) + np.uint32(second[i])
-        out[i] = c
-        seen[c] = True
+def cross_seen(first: Any, second: Any, width: int, most: int, out: Any, seen: Any) -> None:
+    """`cross`, and which numbers came out. seen: (numbers,) bool; most: how many there can be: when all were seen
+    nobody looks any more."""
+    found, times = 0, np.uint32(width)
+    for start in range(0, len(out), LOOK):
+        a, b, to = first[start : start + LOOK], second[start : start + LOOK], out[start : start + LOOK]
+        for i in range(len(to)):
+            to[i] = np.uint32(a[i]) * times + np.uint32(b[i])
+        if found == most:
+            continue
+        for i in range(len(to)):
+            seen[to[i]] = True
+        found = 0
+        for k in range(len(seen)):
+            found += seen[k]
+
+
+@compiled
+def first_wrong(label: Any, classes: int) -> int:
+    """Position of the first number that is neither NaN nor one of 0, 1, ... classes - 1; -1: none."""
+    for start in range(0, len(label), LOOK):
+        part, wrong = label[start : start + LOOK], 0
+        for i in range(len(part)):
+            y = part[i]
+            wrong += (y == y) & ((y < 0) | (y >= classes) | (y != np.floor(y)))  # noqa: PLR0124 - NaN
+        if wrong:
+            for i in range(len(part)):
+                y = part[i]
+                if y == y and (y < 0 or y >= classes or y != np.floor(y)):  # noqa: PLR0124 - NaN
+                    return start + i
+    return -1
 
 
 @compiled
@@ -132,21 +159,40 @@ def split(joint: Any, start: int, first: Any, second: Any, out: Any) -> None:
 
 
 @compiled
-def count_cells(row: Any, cell: Any, out: Any) -> None:
-    """out[row[i], cell[i]] += 1."""
+def count_bytes(row: Any, cell: Any, out: Any, wraps: Any) -> int:
+    """out[row[i], cell[i]] += 1, modulo 256: a table of bytes stays in a cache where one of wider numbers does not.
+
+    out: (rows, C) uint8 without a gap; wraps: (n // 256,) or more, the positions in out where 256 is missing. Returns
+    how many there are.
+    """
+    flat, width, size = out.reshape(-1), np.uint32(out.shape[1]), 0
     for i in range(len(cell)):
-        out[row[i], cell[i]] += 1
+        at = np.uint32(row[i]) * width + np.uint32(cell[i])
+        flat[at] += 1
+        if flat[at] == 0:
+            wraps[size] = at
+            size += 1
+    return size
+
+
+@compiled
+def total(table: Any, out: Any) -> None:
+    """out += the sum of the rows of a table, without its last column."""
+    for i in range(len(table)):
+        row = table[i, : len(out)]
+        for k in range(len(out)):
+            out[k] += row[k]
 
 
 @compiled
 def largest(table: Any, order: Any) -> int:
-    """The largest number in some rows of a table, without its last column."""
-    most: int = table[0, 0] * 0
+    """A number that none in some rows of a table is above, less than twice the largest; without its last column."""
+    bits = np.uint64(0)
     for i in range(len(order)):
         row = table[order[i], : table.shape[1] - 1]
         for k in range(len(row)):
-            most = max(most, row[k])
-    return most
+            bits |= np.uint64(row[k])
+    return int(bits)
 
 
 @compiled
@@ -156,6 +202,15 @@ def take(table: Any, order: Any, out: Any) -> None:
         row, to = table[order[i]], out[i]
         for k in range(len(to)):
             to[k] += row[k]
+
+
+@compiled
+def put(table: Any, order: Any, out: Any) -> None:
+    """out[i] = table[order[i]], without its last column."""
+    for i in range(len(order)):
+        row, to = table[order[i]], out[i]
+        for k in range(len(to)):
+            to[k] = row[k]
 
 
 @compiled

@@ -27,11 +27,14 @@ def pack(counts: Counts) -> tuple[Bytes, Words]:
     if flat.itemsize > 1:
         flat = np.ascontiguousarray(flat.view(np.uint8).reshape(-1, flat.itemsize).T).reshape(-1)
     flat = flat.view(np.uint8)
-    if flat.size % vectors.LANES:
-        flat = np.append(flat, np.zeros(-flat.size % vectors.LANES, dtype=np.uint8))
-    size = flat.size // vectors.LANES
-    bits, words = np.empty(size, np.uint8), np.empty(8 * size, np.uint64)
-    return bits, words[: _pack(flat, flat.view(np.uint64), bits, words)]
+    whole, over = divmod(flat.size, vectors.LANES)
+    bits, words = np.empty(whole + (over > 0), np.uint8), np.empty(8 * (whole + (over > 0)), np.uint64)
+    body, last = flat[: whole * vectors.LANES], np.zeros(vectors.LANES, dtype=np.uint8)
+    size = _pack(body, body.view(np.uint64), bits[:whole], words)
+    if over:
+        last[:over] = flat[-over:]
+        size += _pack(last, last.view(np.uint64), bits[whole:], words[size:])
+    return bits, words[:size]
 
 
 def unpack(bits: Bytes, words: Words, kind: Any, shape: tuple[int, ...]) -> Counts:

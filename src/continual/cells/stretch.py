@@ -183,10 +183,9 @@ def _check(labels: Floats, plan: Plan, weight: Floats | None) -> None:
     classes = {Task.BINARY: 2, Task.MULTICLASS: plan.classes}.get(plan.task)
     if classes is None:
         return
-    wrong = labels[(labels < 0) | (labels >= classes) | (labels != np.floor(labels)) & ~np.isnan(labels)]
-    if len(wrong):
+    if (wrong := kernel.first_wrong(labels, classes)) >= 0:
         raise BatchError(
             f"A {plan.task.value} label must be a whole number from 0 to {classes - 1}.",
-            f"{wrong[0]:g}.",
+            f"{labels[wrong]:g}.",
             "correct the label, or add the class to the policy.",
         )

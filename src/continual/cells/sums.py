@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 #: Rows whose terms are summed at a time: what is computed from them stays in a level-2 cache.
-CHUNK = 1 << 14
+CHUNK = 1 << 13
 #: Numbers of the formulas in kernel.tell.
 FORMULAS = (Formula.LABEL, Formula.ERROR, Formula.SQUARE, Formula.SURPRISE)
 #: Factors of what is summed without `one`; there are two at most.

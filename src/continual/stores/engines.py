@@ -12,7 +12,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool
 
 #: Bytes. Cells are blobs of 50 to 600 KB: with SQLite's 4,096 writing them costs twice the CPU, mostly system calls.
-PAGE = 32768
+PAGE = 65536
 
 
 def sqlite_engine(url: URL) -> Engine:
