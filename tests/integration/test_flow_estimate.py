@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from flow_loans import applications, day, days
 
+from continual.api import Application
 from continual.flows import settle
 from continual.flows.estimate import estimate, estimate_record, score_estimates
 from continual.flows.evaluate import evaluate
@@ -74,8 +76,6 @@ def world(stages: Stages) -> World:
 
 def _truth(world: World) -> dict[tuple[str, str], float]:
     """Every metric on every slice when all labels are known, and what the chosen labels say without weights."""
-    import pandas as pd
-
     ws = world.ws()
     frame = labelled_rows(ws, WINDOW, ANSWERED)
     full = pd.concat([applications(n)[["record_key", "value"]] for n in range(FIRST, LAST)]).set_index("record_key")
@@ -123,6 +123,63 @@ def test_s13_the_monitor_settles_chosen_labels_by_their_weight(world: World) -> 
     frame = with_inclusion(ws, labelled_rows(ws, days(13, 20), day(21)), days(13, 20), day(21))
     assert week["value"] == pytest.approx(_values(world, frame)["overall", "brier"].value)
     assert abs(week["value"] - truth["overall", "brier"].value) < 0.03
+
+
+def _asked_for(frame: pd.DataFrame, metric: str = "brier") -> pd.Series:
+    rows = frame[(frame["metric"] == metric) & (frame["slice"] == "overall")]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_s13_what_people_read_is_weighted_from_cells_and_from_rows(world: World) -> None:
+    app, truth = Application.of(world.ws()), _truth(world)
+    frame = labelled_rows(world.ws(), WINDOW, ANSWERED)
+    weighted, plain = _values(world, with_inclusion(world.ws(), frame, WINDOW, ANSWERED)), _values(world, frame)
+    for exact, close in ((False, 2e-3), (True, 1e-12)):
+        found = app.metrics(WINDOW, as_of=ANSWERED, exact=exact)
+        for metric in ("brier", "roc_auc"):
+            one, key = _asked_for(found, metric), ("overall", metric)
+            assert one["value"] == pytest.approx(weighted[key].value, abs=close if metric == "roc_auc" else 1e-12)
+            assert abs(one["value"] - plain[key].value) > 1e-4
+            assert one["low"] <= truth[key].value <= one["high"]
+            assert (one["n"], one["n_labelled"]) == (weighted[key].n, weighted[key].n_labelled)
+    by_day = app.daily(WINDOW, slices=["overall"], metrics=["brier"], as_of=ANSWERED).set_index("day")["value"]
+    for number in (FIRST, LAST - 1):
+        own = with_inclusion(
+            world.ws(),
+            labelled_rows(world.ws(), days(number, number + 1), ANSWERED),
+            days(number, number + 1),
+            ANSWERED,
+        )
+        assert by_day[day(number).date()] == pytest.approx(_values(world, own)["overall", "brier"].value, rel=1e-9)
+
+
+def test_s13_a_comparison_of_two_versions_is_weighted(world: World) -> None:
+    candidate = world.candidate(day(14)).version
+    app = Application.of(world.ws())
+    app.score(candidate, WINDOW, as_of=ANSWERED)
+    found = _asked_for(app.compare(candidate, "1", WINDOW, as_of=ANSWERED))
+    one = _asked_for(app.metrics(WINDOW, [candidate], as_of=ANSWERED, exact=True))
+    assert found["candidate"] == pytest.approx(one["value"], rel=1e-9)
+    _labels(world, lambda keys: keys.notna(), "all", CAME)
+    true = _asked_for(app.compare(candidate, "1", WINDOW, as_of=CAME))
+    assert found["n"] < 0.5 * true["n"] == 0.5 * 300 * (LAST - FIRST)
+    assert found["low"] <= true["gain"] <= found["high"]
+
+
+def test_s13_cells_that_were_built_before_a_draw_are_built_again_with_its_weights(world: World) -> None:
+    app, ws = Application.of(world.ws()), world.ws()
+    app.build(WINDOW, as_of=ANSWERED)
+    before = app.metrics(WINDOW, as_of=ANSWERED)
+    rows = labelled_rows(ws, days(FIRST, FIRST + 1), ANSWERED)
+    draw = Draw(days(FIRST, FIRST + 1), ANSWERED + timedelta(hours=1), "uncertainty", "1")
+    requests_of(ws).record(draw, list(rows["record_key"]), np.full(len(rows), 0.5), np.full(len(rows), False))
+    pd.testing.assert_frame_equal(app.metrics(WINDOW, as_of=ANSWERED), before)  # nobody knew of it then
+    later = ANSWERED + timedelta(hours=2)
+    expected = _values(world, with_inclusion(ws, labelled_rows(ws, WINDOW, later), WINDOW, later))
+    found = _asked_for(app.metrics(WINDOW, as_of=later))
+    assert found["value"] == pytest.approx(expected["overall", "brier"].value, rel=1e-9)
+    assert found["value"] != _asked_for(before)["value"]
 
 
 def test_s13_the_gate_weighs_chosen_labels_on_every_slice(world: World) -> None:

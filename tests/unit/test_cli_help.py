@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
+import shlex
 import subprocess
 import sys
 
@@ -108,6 +110,40 @@ def test_every_command_has_a_python_twin():
     assert {" ".join(path) for path in COMMANDS} == TWINS.keys() | WITHOUT
     for call in TWINS.values():
         assert pkgutil.resolve_name(f"{API}.{call.partition('.')[2]}" if call.startswith("Application.") else call)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_examples_have_the_arguments_that_the_command_takes(path):
+    command = COMMANDS[path]
+    lines = re.findall(r"`continual ([^`]*)`", command.epilog or "")
+    own = [
+        words
+        for words in (shlex.split(line.partition(" > ")[0]) for line in lines)
+        if tuple(words[: len(path)]) == path
+    ]
+    assert own
+    for words in own:
+        context = typer.Context(command)
+        _, left, _ = command.make_parser(context).parse_args(words[len(path) :])
+        assert left == [], f"too many arguments: {' '.join(words)}"
+
+
+ABOUT_ONE = [p for p, c in COMMANDS.items() if any(one.name in {"app", "apps"} for one in c.params)]
+
+
+@pytest.mark.parametrize("path", ABOUT_ONE, ids=" ".join)
+def test_the_application_is_an_option_everywhere_and_an_argument_where_it_is_the_only_one(path):
+    arguments = [one.name for one in COMMANDS[path].params if one.param_type_name == "argument"]
+    assert "--app" in {flag for one in COMMANDS[path].params for flag in one.opts}
+    assert arguments[:1] in (["app"], ["apps"]) if not {*arguments} - {"app", "apps"} else True
+
+
+@pytest.mark.parametrize("given", [["--app", "loans"], ["--app=loans"], ["loans"]])
+@pytest.mark.parametrize("path", [("metrics",), ("ingest",), ("slices", "list"), ("labelling", "queue"), ("check",)])
+def test_the_application_can_be_named_both_ways(path, given):
+    command = COMMANDS[path]
+    context = command.make_context("continual", [*given, "--json"])
+    assert context.params.get("app", context.params.get("apps")) in ("loans", ["loans"], ("loans",))
 
 
 def test_help_imports_nothing_heavy():

@@ -22,6 +22,7 @@ from continual.distances.base import DISTANCES
 from continual.flows import back_score, cells, drift_query, exact_query, label_query, slice_query, store_query
 from continual.flows.day_rows import LIVE
 from continual.flows.knowledge import newest
+from continual.flows.weights import requests_of
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.windows import report_window
 from continual.settings import Settings
@@ -176,6 +177,10 @@ class Application(Datasets, Decisions, Expectations, Withdrawals):
         if reason is not None:
             raise reason
         return slice_query.discover(self.workspace, days, known, literals, min_rows)
+
+    def chosen_labels(self, window: Window | str = WINDOW, as_of: datetime | None = None) -> bool:
+        """Whether labels of the window were chosen by a sampler."""
+        return requests_of(self.workspace).any_in(*self._asked(window, as_of))
 
     def labels(
         self, window: Window | str = WINDOW, *, slices: Iterable[str] | None = None, as_of: datetime | None = None

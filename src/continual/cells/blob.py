@@ -57,7 +57,7 @@ def write(block: Block) -> bytes:
     }
     text = _padded(json.dumps(header, separators=(",", ":")).encode(), b" ")
     size, names = _pack_parts(block.parts)
-    body = [memoryview(np.ascontiguousarray(one)).cast("B") for one in (words, *arrays.values()) if one.size]
+    body = [np.ascontiguousarray(one).data.cast("B") for one in (words, *arrays.values()) if one.size]
     prefix = _PREFIX.pack(MAGIC, FORMAT, block.day, len(names), size, len(text), len(words), sum(map(len, body)))
     return b"".join([prefix, _padded(names, b"\0"), text, *body])
 

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 
 #: Of what a block is in bytes; part of every layout, so that cells of another form are built again, not misread.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

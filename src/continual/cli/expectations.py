@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 from continual.cli.progress import progress_bar
-from continual.cli.store_options import AppArgument, WindowOption, open_application
+from continual.cli.store_options import WindowOption, open_application
 
 if TYPE_CHECKING:
     from continual.flows.suggest_expectations import Suggestion

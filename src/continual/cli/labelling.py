@@ -11,6 +11,7 @@ from continual.cli.deployment import deployment
 from continual.cli.labelling_words import ACCOUNT, comparison_sentence, estimate_sentence
 from continual.cli.options import (
     HOME,
+    AppArgument,
     AppOption,
     AsOf,
     By,
@@ -54,7 +55,7 @@ def register(app: typer.Typer) -> None:
 @commands.command(epilog=examples("continual labelling status", "continual labelling status --app loans --json"))
 def status(
     as_of: AsOf = None,
-    app: AppOption = None,
+    app: AppArgument = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
@@ -80,7 +81,7 @@ def ask(
     slice_name: Slice = None,
     reason: Why = "asked for by hand",
     as_of: AsOf = None,
-    app: AppOption = None,
+    app: AppArgument = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
@@ -99,7 +100,7 @@ def ask(
 def queue(
     everything: Annotated[bool, typer.Option("--all", help="Settled rows too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to print.")] = 20,
-    app: AppOption = None,
+    app: AppArgument = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
@@ -182,7 +183,7 @@ def answer(
 @commands.command(epilog=examples("continual labelling collect", "continual labelling collect --app loans --json"))
 def collect(
     as_of: AsOf = None,
-    app: AppOption = None,
+    app: AppArgument = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
@@ -193,7 +194,7 @@ def collect(
 
 @commands.command(epilog=examples("continual labelling agreement", "continual labelling agreement --json"))
 def agreement(
-    app: AppOption = None, home: HomeOption = HOME, configs: ConfigsOption = None, as_json: JsonOption = False
+    app: AppArgument = None, home: HomeOption = HOME, configs: ConfigsOption = None, as_json: JsonOption = False
 ) -> None:
     """Show how far annotators agree, how many labels are wrong, and the last comparison without that noise."""
     found = labelling(home, configs, app)
@@ -218,7 +219,7 @@ def review(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows.")] = 50,
     again: Annotated[bool, typer.Option("--ask", help="Ask one more person about those that no longer judge.")] = False,
     as_of: AsOf = None,
-    app: AppOption = None,
+    app: AppArgument = None,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ import typer
 
 from continual.cli.deployment import deployment
 from continual.cli.labelling import labelling
-from continual.cli.options import HOME, AppOption, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AppOption, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 
 people = typer.Typer(no_args_is_help=True, help="Who may use the labelling page.", rich_markup_mode="markdown")
@@ -43,7 +43,7 @@ def add_annotator(
 
 @people.command("list", epilog=examples("continual labelling annotators list"))
 def list_annotators(
-    app: AppOption = None, home: HomeOption = HOME, configs: ConfigsOption = None, as_json: JsonOption = False
+    app: AppArgument = None, home: HomeOption = HOME, configs: ConfigsOption = None, as_json: JsonOption = False
 ) -> None:
     """List who has access to the labelling page."""
     names = labelling(home, configs, app).annotators.names()

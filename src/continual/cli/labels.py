@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 from continual.cli.store_options import (
-    AppArgument,
     PlotOption,
     SlicesOption,
     WindowOption,

@@ -36,6 +36,7 @@ from continual.cli import (
     status,
     up,
 )
+from continual.cli.app_name import accept_everywhere
 from continual.errors import ContinualError
 
 #: What a command imports must not report to its makers that it was used.
@@ -72,7 +73,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="The control loop around models in production: retrain, judge, promote, watch, roll back.",
-    epilog="Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with examples.",
+    epilog="`--app NAME` names the application wherever a command is about one; where it has no other argument NAME "
+    "alone will do. Exit codes: 0 done, 1 a problem (said on stderr), 2 wrong usage. Every command has --help with "
+    "examples.",
 )
 for _module in (  # in the order of `continual --help`
     init,
@@ -123,3 +126,4 @@ def _into_panels() -> None:
 
 
 _into_panels()
+accept_everywhere(app)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import console, say
 from continual.cli.store_options import (
-    AppArgument,
     MetricsOption,
     PlotOption,
     SlicesOption,
@@ -47,8 +46,8 @@ def register(app: typer.Typer) -> None:
     )(metrics)
     app.command(
         epilog=examples(
-            "continual compare flights 3 2",
-            "continual compare flights 3 2 --window 2013-07-01..2013-07-29 --metric roc_auc --plot forest.png",
+            "continual compare 3 2",
+            "continual compare 3 2 --app flights --window 2013-07-01..2013-07-29 --metric roc_auc --plot forest.png",
         )
     )(compare)
 
@@ -90,14 +89,18 @@ def metrics(
         show_frame(frame)
         return
     _print(found, frame, f"{heading(found, window, as_of)}, version {version}", daily)
+    if found.chosen_labels(window, as_of):
+        say("labels of this window were chosen by a sampler: each counts by 1 / its chance", "dim")
 
 
 def _print(found: Application, frame: pd.DataFrame, title: str, daily: bool) -> None:
+    from continual.core.slice_values import OTHER
     from continual.plots import terminal
 
     if daily:
         show(title, fitted(lambda width: terminal.metric_over_time(frame, width), 40))
     else:
+        frame = frame[(frame["n"] > 0) | ~frame["slice"].str.endswith(f"={OTHER}")]  # nothing is left over
         share = frame.loc[frame["slice"] == "overall", "coverage"].dropna().max()
         covered = f"; {share:.0%} of the rows labelled" if share >= 0 else ""
         table = terminal.slice_heatmap(frame, _lower(found))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from continual.cli.deployment import deployment
-from continual.cli.options import HOME, AppOption, ConfigsOption, HomeOption, JsonOption, examples, now
+from continual.cli.options import HOME, AppArgument, ConfigsOption, HomeOption, JsonOption, examples, now
 from continual.cli.output import print_json, say
 from continual.errors import ContinualError
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def notify(
-    app: AppOption = None,
+    app: AppArgument = None,
     test: Test = False,
     home: HomeOption = HOME,
     configs: ConfigsOption = None,

@@ -28,6 +28,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 OneApp = Annotated[
     str | None, typer.Argument(metavar="APP", help="Application; all when left out.", show_default=False)
 ]
+AppArgument = Annotated[
+    str | None, typer.Argument(metavar="[APP]", help="Application; needed when there are several.", show_default=False)
+]
 AppOption = Annotated[
     str | None, typer.Option("--app", help="Application; needed when there are several.", show_default=False)
 ]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
-from continual.cli.store_options import AppArgument, PlotOption, open_application, save, show_table
+from continual.cli.store_options import PlotOption, open_application, save, show_table
 
 if TYPE_CHECKING:
     from continual.core.returns import Returns

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from continual.cli.deployment import deployment
-from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 from continual.cli.progress import progress_bar
-from continual.cli.store_options import AppArgument, WindowOption
+from continual.cli.store_options import WindowOption
 from continual.flows.workspace import Outcome
 
 cells_commands = typer.Typer(

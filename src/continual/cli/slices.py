@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from continual.cli.options import HOME, AppOption, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 from continual.cli.store_options import WindowOption, heading, open_application, show_table
 
 if TYPE_CHECKING:
     from continual.core.discovery import WeakSlice
 
+CHOSEN = (
+    "labels of this window were chosen by a sampler, and rows it prefers weigh more here: before believing a slice add "
+    "it to the policy and look at its weighted number (`continual metrics --slice`)"
+)
 commands = typer.Typer(
     no_args_is_help=True, help="The slices of a window, and weak ones nobody named yet.", rich_markup_mode="markdown"
 )
@@ -22,9 +26,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="slices")
 
 
-@commands.command("list", epilog=examples("continual slices list --app flights", "continual slices list --window 90d"))
+@commands.command("list", epilog=examples("continual slices list flights", "continual slices list --window 90d"))
 def list_slices(
-    app: AppOption = None,
+    app: AppArgument = None,
     window: WindowOption = "28d",
     as_of: AsOf = None,
     home: HomeOption = HOME,
@@ -45,10 +49,10 @@ def list_slices(
 
 
 @commands.command(
-    epilog=examples("continual slices discover --app flights", "continual slices discover --window 90d --literals 2")
+    epilog=examples("continual slices discover flights", "continual slices discover --window 90d --literals 2")
 )
 def discover(
-    app: AppOption = None,
+    app: AppArgument = None,
     window: WindowOption = "56d",
     literals: Annotated[int, typer.Option("--literals", min=1, max=3, help="Columns a slice may combine.")] = 2,
     min_rows: Annotated[
@@ -66,6 +70,8 @@ def discover(
     """
     found = open_application(home, configs, app)
     weak = found.discover(window, literals=literals, min_rows=min_rows, as_of=as_of)
+    if found.chosen_labels(window, as_of):
+        say(CHOSEN, "yellow", stderr=True)
     if as_json:
         print_json([{**vars(item), "name": item.name, "yaml": item.yaml} for item in weak])
         return

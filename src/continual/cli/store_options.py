@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from continual.api import Application
     from continual.policy.models import Policy
 
-AppArgument = Annotated[
-    str | None, typer.Argument(metavar="[APP]", help="Application; needed when there are several.", show_default=False)
-]
 WindowOption = Annotated[
     str,
     typer.Option(

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from continual.core.window import Window, day_window, days_of, utc
+from continual.flows.chosen_days import ChosenDays, drawn_days
 from continual.flows.day_rows import LIVE, day_rows
 from continual.flows.workspace import Outcome, Workspace
 
@@ -51,11 +52,12 @@ def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
 
 def _touched(ws: Workspace, layout: str, as_of: datetime) -> set[date]:
     """Days of what became known since the last build, or was written since whatever it says of itself. Before the
-    newest build only the first counts: cells of the past say what was known then, not what was delivered later."""
+    newest build only the first counts: cells of the past say what was known then, not what was delivered later. A draw
+    of labels is known from when it was asked on."""
     last, newest = ws.cells.latest_build(LIVE, layout, as_of), ws.cells.latest_build(LIVE, layout)
     if last is None or newest is None:
         return set()
-    touched = set(ws.log.touched_days(last.as_of, as_of))
+    touched = set(ws.log.touched_days(last.as_of, as_of)) | drawn_days(ws, as_of, last.as_of)
     return touched | set(ws.log.added_days(last.snapshots)) if last.as_of == newest.as_of else touched
 
 
@@ -78,8 +80,9 @@ def build(
     """
     as_of, plan, wanted, rows = utc(as_of), plan_of(ws.policy), list(days), 0
     waiting: list[StoredCells] = []
+    chosen = ChosenDays.among(ws, wanted, as_of)
     for done, day in enumerate(wanted, start=1):
-        blocks = _blocks(ws, plan, day, as_of, pairs)
+        blocks = _blocks(chosen, plan, day, pairs)
         waiting += _stored(ws, blocks, plan.layout, day, as_of)
         if done % TOGETHER == 0 or done == len(wanted):
             ws.cells.put(waiting)
@@ -109,9 +112,9 @@ def read(ws: Workspace, names: Sequence[str], window: Window, as_of: datetime) -
     found = _read_stored(ws, names, window, as_of, plan, stale)
     missing = _incomplete(ws, found, names, window, as_of, stale)
     pairs = [(a, b) for a, tilde, b in (name.partition("~") for name in names) if tilde]
-    newest = ws.cells.latest_build(LIVE, plan.layout)
+    newest, chosen = ws.cells.latest_build(LIVE, plan.layout), ChosenDays.among(ws, missing, as_of)
     for day in missing:
-        blocks = _blocks(ws, plan, day, as_of, pairs)
+        blocks = _blocks(chosen, plan, day, pairs)
         if newest is not None and as_of >= newest.as_of:  # else no build would see what comes to these days later
             ws.cells.put(_stored(ws, blocks, plan.layout, day, as_of))
         for name in names:
@@ -153,17 +156,18 @@ def _incomplete(
     return sorted(d for d in logged if d in stale or any((d - EPOCH).days not in found[n] for n in names))
 
 
-def _blocks(ws: Workspace, plan: Plan, day: date, as_of: datetime, pairs: Pairs) -> dict[str, Block]:
+def _blocks(chosen: ChosenDays, plan: Plan, day: date, pairs: Pairs) -> dict[str, Block]:
     from continual.cells.build import Day, build_day
 
-    table, versions = day_rows(ws, plan, day, as_of)
+    table, versions = day_rows(chosen.ws, plan, day, chosen.as_of)
+    table, weight = chosen.weighed(day, table)
     if not table.num_rows:
         return {}
     known = [(a, b) for a, b in pairs if a in versions and b in versions]
     live = versions.pop(LIVE)
     twin = next((version for version, columns in versions.items() if columns == live), None)
     own = versions if twin else {LIVE: live, **versions}
-    blocks = build_day(Day((day - EPOCH).days, table, own), plan, known)
+    blocks = build_day(Day((day - EPOCH).days, table, own, weight=weight), plan, known)
     return {LIVE: blocks[twin], **blocks} if twin else blocks  # the same rows are not summed twice
 
 

@@ -14,6 +14,7 @@ from continual.flows.day_rows import LIVE
 from continual.flows.logged import labelled_rows
 from continual.flows.measure import Floats, measure
 from continual.flows.store_query import METRIC_COLUMNS, check_days, chosen, kept, metric_row, no_answer
+from continual.flows.weights import with_inclusion
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def metrics(
     slices: Iterable[str] | None = None,
     kinds: Iterable[str] | None = None,
 ) -> pd.DataFrame:
-    """`store_query.metrics` by reading every row of the window: no bins, and only rows the version answered.
+    """`store_query.metrics` by reading every row of the window: no bins, and only rows the version answered. Chosen
+    labels weigh 1 / their chance there, too.
 
     Raises
     ------
@@ -38,7 +40,8 @@ def metrics(
     import pandas as pd
 
     check_days(window)
-    wanted, frame = chosen(ws, kinds), labelled_rows(ws, window, utc(as_of))
+    wanted = chosen(ws, kinds)
+    frame = with_inclusion(ws, labelled_rows(ws, window, utc(as_of)), window, utc(as_of))
     found = resolve(ws.policy.slices, frame)
     rows = []
     for version in versions:

@@ -40,7 +40,11 @@ def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: da
     matured. A row that was in no draw has 1: whatever label it has came by itself. Rows of which a draw settled that
     their labels only train are left out, labelled or not: annotators may have seen a model's answer there.
     """
-    drawn = requests_of(ws).drawn(window, as_of)
+    return by_draws(frame, requests_of(ws).drawn(window, as_of))
+
+
+def by_draws(frame: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
+    """`with_inclusion` for draws that are read already, see `RequestStore.drawn`."""
     if drawn.empty:
         return frame
     frame = _judging(frame, drawn)

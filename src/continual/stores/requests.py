@@ -138,6 +138,18 @@ class RequestStore:
         with self.db.read() as connection:
             return connection.execute(query).first() is not None
 
+    def asked_over(self, as_of: datetime, since: datetime | None = None) -> list[Window]:
+        """Windows of the draws asked by `as_of`, and not before `since`; each once."""
+        from continual.stores.tables import label_request as table
+
+        where = [table.c.app == self.app, table.c.asked_at <= as_of]
+        if since is not None:
+            where.append(table.c.asked_at >= since)
+        query = table.select().with_only_columns(table.c.window_start, table.c.window_end).where(*where).distinct()
+        with self.db.read() as connection:
+            found = connection.execute(query).tuples().all()
+        return [Window(start, end) for start, end in sorted(found)]
+
     def drawn(self, window: Window, as_of: datetime) -> pd.DataFrame:
         """One row for each record key that was in a draw over (part of) the window, asked by `as_of`: key, left_out =
         chance that no draw chose it, chosen = whether one did, training = whether its label must not judge."""
