@@ -135,6 +135,19 @@ class Deployment:
         found: DagRun = self.until(f"{run.dag_id} {task_id} in {', '.join(states)}", reached)
         return found
 
+    def links(self, run: DagRun, task_id: str) -> dict[str, str | None]:
+        """The buttons on a task's page: name -> address."""
+        found: dict[str, str | None] = self.airflow.http.get(f"{run_path(run)}/taskInstances/{task_id}/links")[
+            "extra_links"
+        ]
+        return found
+
+    def visit(self, address: str, logged_in: bool = True) -> requests.Response:
+        """A page as a browser asks for it: who is logged in says a cookie."""
+        headers = self.airflow.http._session.headers
+        token = str(headers["Authorization"]).removeprefix("Bearer ")
+        return requests.get(address, cookies={"_token": token} if logged_in else None, timeout=30)
+
     # --- what a person does besides ---
 
     def answer(self, run: DagRun, task_id: str, option: str) -> dict[str, Any]:

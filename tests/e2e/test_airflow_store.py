@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urljoin
+
 import pytest
 from deployment import Deployment
 from lender import Lender
-from loans import day, days
+from loans import day, days, predictions
 
 from continual.api import Application
 from continual.local.airflow_runs import DagRun
@@ -53,3 +56,29 @@ def test_a_second_run_builds_nothing(deployment: Deployment, built: DagRun) -> N
     states = {task.task_id: task.state for task in again.tasks}
     assert states["build"] == "skipped"
     assert states["resettle"] == states["tidy"] == "success"
+
+
+def test_the_validating_task_links_to_great_expectations_pages_of_what_it_judged(
+    deployment: Deployment, lender: Lender
+) -> None:
+    passed = _docs(deployment, deployment.runs("stored.ingest")[0])
+    assert len(passed) == 14 and all("not-expected" not in text for text in passed.values())
+    broken = predictions(24, lender._serve()).assign(income=999.0)
+    lender.deliver_one("predictions", 24, broken)
+    run = deployment.run("stored.ingest", days(24, 25), expect="failed")
+    assert "income" in deployment.reason(run, "validate")
+    ((name, text),) = _docs(deployment, run).items()
+    assert "2024-01-25" in name and "999.0" in text and "batch refused" in text
+
+
+def _docs(deployment: Deployment, run: DagRun) -> dict[str, str]:
+    """Batch -> its page, found as a person does: the button on the task's page, then the list it leads to."""
+    address = deployment.links(run, "validate")["Data Docs"]
+    assert address is not None and address.startswith(deployment.airflow.http.base_url)
+    assert deployment.visit(address, logged_in=False).status_code == 401
+    listed = deployment.visit(address)
+    assert listed.status_code == 200
+    found = re.findall(r'<a href="([0-9a-f]{32})">([^<]+)</a>', listed.text)
+    pages = {name: deployment.visit(urljoin(address, batch)) for batch, name in found}
+    assert {page.status_code for page in pages.values()} == {200}
+    return {name: page.text for name, page in pages.items()}

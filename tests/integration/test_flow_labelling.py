@@ -105,6 +105,15 @@ def test_s13_every_row_of_the_draw_has_its_chance_on_record_and_the_budget_is_ke
     assert "answers for" in found.reason and "left until the period ends" in found.reason
 
 
+def test_s13_a_budget_of_one_buys_one_label(world: World) -> None:
+    world.edit(f"budget: {BUDGET}", "budget: 1, period: 1d")
+    world.edit("double: 0.2", "double: 0")
+    for instant in (day(20), day(21), day(22)):
+        found = ask(world.ws(), instant)
+        assert (found.data["new"], found.data["cost"]) == (1, 1)
+    assert reading_of(world.ws()).counts()["open"] == 3
+
+
 def test_nobody_sees_a_models_answer_on_rows_that_judge(asked: World) -> None:
     ws = asked.ws()
     tasks = waiting_tasks(ws)

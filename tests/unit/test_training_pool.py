@@ -24,7 +24,9 @@ def _rows(days=10, a_day=20, known=1.0, missing=()):
     label = np.where(np.arange(len(time)) % 10 < known * 10, 1.0, np.nan)
     keys = [f"k{i}" for i in range(len(time))]
     frame = pd.DataFrame({"record_key": keys, "event_time": pd.to_datetime(time, utc=True), "label": label})
-    return TrainingRows(frame, ("3 rows left out",))
+    told = frame["label"].notna()
+    others = frame.loc[~told, "event_time"].to_numpy(dtype="datetime64[us]")
+    return TrainingRows(frame[told].reset_index(drop=True), others, ("3 rows left out",))
 
 
 def _policy(**fields):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from continual.core.window import Window, utc
+from continual.core.window import Window, hull, utc
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def caught_up(context: Mapping[str, Any], moment: Moment, seen: datetime | None)
 
 
 def _union(windows: list[Window]) -> Window | None:
-    return Window(min(w.start for w in windows), max(w.end for w in windows)) if windows else None
+    return hull(windows) if windows else None
 
 
 def _events(context: Mapping[str, Any]) -> list[dict[str, Any]]:

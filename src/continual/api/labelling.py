@@ -57,7 +57,7 @@ class Labelling:
         _, unit = price_of(self.workspace.policy)
         return {
             "counts": reading_of(self.workspace).counts(),
-            "account": {**account.as_dict(), "left": account.left, "unit": unit},
+            "account": {**account.as_dict(), "left": account.left, "kept": account.kept, "unit": unit},
         }
 
     def queue(self, everything: bool = False) -> pd.DataFrame:

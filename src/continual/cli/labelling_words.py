@@ -14,6 +14,7 @@ ACCOUNT = {
     "spent": "spent",
     "carried": "overdraft carried over",
     "left": "left",
+    "kept": "of it for verdicts that need labels alone",
     "price": "an answer costs",
 }
 

@@ -33,10 +33,15 @@ class Account:
         """May be negative: a random draw took more rows than expected."""
         return self.budget + self.carried - self.spent
 
+    @property
+    def kept(self) -> float:
+        """Part of the budget that only verdicts that need labels may spend."""
+        return self.reserve * self.budget
+
     def affordable(self, answers_a_row: float, urgent: bool) -> int:
         """Rows that can be asked about. answers_a_row: mean number of people who answer one. urgent: a verdict waits
         for them, so that the reserve may be used."""
-        free = self.left if urgent else self.left - self.reserve * self.budget
+        free = self.left if urgent else self.left - self.kept
         return max(0, int(free / (self.price * answers_a_row) + 1e-9))
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -62,6 +63,11 @@ def day_window(day: date) -> Window:
     """A UTC day as a window."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return Window(start, start + timedelta(days=1))
+
+
+def hull(windows: Sequence[Window]) -> Window:
+    """The shortest window that holds all of them, at least one."""
+    return Window(min(w.start for w in windows), max(w.end for w in windows))
 
 
 def days_of(window: Window) -> list[date]:

@@ -15,7 +15,7 @@ from continual.flows.label_budget import ASKED, check_asks
 from continual.flows.label_draw import Drawn, draw
 from continual.flows.label_order import Order, plan, sentence
 from continual.flows.logged import labelled_rows
-from continual.flows.pool import slice_members
+from continual.flows.pool import slice_columns, slice_members
 from continual.flows.weights import requests_of
 from continual.flows.workspace import Outcome, Workspace
 
@@ -63,8 +63,8 @@ def _buy(ws: Workspace, as_of: datetime, order: Order, key: str) -> Entry:
 
 
 def _pool(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
-    """Rows whose label did not come by itself, in order of record key; `asked`: an earlier draw chose it, `pending`:
-    and its label came or is still to come.
+    """Rows whose label did not come by itself, in order of time, with what slices read of them; `asked`: an earlier
+    draw chose it, `pending`: and its label came or is still to come.
 
     Rows that an earlier draw chose stay in: they could have been chosen by this one, too, and the chance of a row is
     made of all draws whether it was chosen early or late.
@@ -73,13 +73,14 @@ def _pool(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
     ------
     Skipped: none is left to ask about.
     """
-    frame = labelled_rows(ws, window, as_of)
+    columns = dict.fromkeys(["record_key", "event_time", *slice_columns(ws.policy)])
+    frame = labelled_rows(ws, window, as_of, list(columns))
     chosen = requests_of(ws).chosen()
     gone = chosen[chosen["state"].isin([State.OPEN, State.DISPUTED, State.ANSWERED, State.CANCELLED])]
     frame = frame.assign(
         asked=frame["record_key"].isin(set(chosen["key"])), pending=frame["record_key"].isin(set(gone["key"]))
     )
-    pool = frame[frame["label"].isna() | frame["asked"]].sort_values("record_key", ignore_index=True)
+    pool = frame[frame["label"].isna() | frame["asked"]].reset_index(drop=True)
     if not (~pool["pending"]).any():
         raise Skipped(
             "There must be rows without a label to ask about.",

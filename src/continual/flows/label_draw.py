@@ -13,14 +13,16 @@ import numpy.typing as npt
 from continual.core.canonical import digest
 from continual.core.window import Window
 from continual.errors import Skipped
+from continual.flows.label_few import FEW, exactly
 from continual.flows.pool import pool_of, seed_of, slice_members
 from continual.flows.workspace import Workspace
 from continual.samplers._designs import keyed_uniform
+from continual.samplers.base import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from continual.samplers.base import Pool, Sample
+    from continual.samplers.base import Pool
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -46,31 +48,33 @@ class Drawn:
 def draw(
     ws: Workspace, pool: pd.DataFrame, rows: int, needs: Mapping[str, int], window: Window, as_of: datetime
 ) -> Drawn:
-    """Choose so that about `rows` rows that are not `pending` are chosen. pool: (n, ...) rows with `pending`. needs:
-    slice -> further labels wanted.
+    """Choose so that about `rows` rows that are not `pending` are chosen, exactly as many if they are few.
+
+    pool: (n, ...) rows in order of time, with `pending` and what slices read. needs: slice -> further labels wanted.
 
     Raises
     ------
     Skipped: a needed slice does not exist.
     """
     sampler, free = ws.policy.sampler, ~pool["pending"].to_numpy(dtype=bool)
-    found, seed = pool_of(ws, pool, as_of), seed_of(ws, window, as_of)
+    found, seed = pool_of(ws, pool, as_of, later=True), seed_of(ws, window, as_of)
     extra = _urgent(ws, pool, free, needs, rows)
     if "needed" in sampler.reads and extra is not None:
         found, extra = replace(found, needed=dict(needs)), None
     own = rows - (0 if extra is None else int(extra[free].sum()))
-    sample = _scaled(sampler, found, seed, max(1, own), free)
-    chosen, probability, components = sample.chosen, sample.probability, dict(sample.components)
-    keys = found.keys
+    sample, keys = _scaled(sampler, found, seed, max(1, own), free), found.keys
     if extra is not None:
-        chosen = chosen | (keyed_uniform(keys, _salt(seed, NEEDED)) < extra)
-        probability, components[NEEDED] = 1 - (1 - probability) * (1 - extra), extra
+        more = keyed_uniform(keys, _salt(seed, NEEDED)) < extra
+        either = 1 - (1 - sample.probability) * (1 - extra)
+        sample = Sample(sample.chosen | more, either, {**sample.components, NEEDED: extra})
+    if rows < FEW:
+        sample = exactly(sample, rows, free, keys, _salt(seed, "few"))
     policy = ws.policy.labelling
     # whether a label only trains is settled once for each row, whichever draw takes it
     training = keyed_uniform(keys, _salt(ws.policy.seed, "training")) < policy.training_share
     doubled = keyed_uniform(keys, _salt(seed, "doubled")) < policy.double
     order = keyed_uniform(keys, _salt(seed, "order"))
-    return Drawn(chosen, probability, components, training, doubled, order, seed)
+    return Drawn(sample.chosen, sample.probability, sample.components, training, doubled, order, seed)
 
 
 def _scaled(sampler: Any, pool: Pool, seed: int, rows: int, free: Bools) -> Sample:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from continual.core.label_budget import Account, Purchase, account
 from continual.core.window import Window, floor_day, utc
-from continual.policy.windows import retrain_windows
+from continual.errors import Skipped
+from continual.policy.windows import matured_until, retrain_windows
 
 if TYPE_CHECKING:
     from continual.policy.models import Policy
@@ -58,6 +59,7 @@ class Plan:
             "account": self.account.as_dict(),
             "rows": self.rows,
             "window": self.window.as_dict(),
+            "aim": "rows that judge next" if self.need.verdict else "newest rows",
             "price": self.price,
             "unit": self.unit,
         }
@@ -76,7 +78,8 @@ def plan(
     need, found = _need(order, verdicts, as_of), account_at(policy, asked, as_of)
     rows = found.affordable(policy.labelling.answers_a_row, urgent=bool(need.slices))
     rows = rows if order.labels is None else min(rows, order.labels)
-    return Plan(need, found, rows, ask_window(policy, as_of, first), *price_of(policy))
+    window = judged_window(policy, as_of) if need.verdict else ask_window(policy, as_of, first)
+    return Plan(need, found, rows, window, *price_of(policy))
 
 
 def price_of(policy: Policy) -> tuple[float, str]:
@@ -101,6 +104,28 @@ def ask_window(policy: Policy, as_of: datetime, first: bool) -> Window:
     if policy.labelling.window is None and first:
         start = retrain_windows(policy, as_of).training.start
     return Window(max(start, floor_day(policy.active.start)), end)
+
+
+def judged_window(policy: Policy, as_of: datetime) -> Window:
+    """Days that the next judging window will hold: it ends `label.lag` ago and moves on while answers are waited for,
+    so that its first days are left out, as many as `labelling.wait` has but a quarter at most.
+
+    Raises
+    ------
+    Skipped: none of them is as young as `labelling.window` wants the rows.
+    """
+    end, length = matured_until(policy, as_of), policy.window.evaluation
+    start = floor_day(end - length + min(policy.labelling.wait, length / 4))
+    if policy.labelling.window is not None:
+        start = max(start, floor_day(as_of) - policy.labelling.window)
+    start = max(start, floor_day(policy.active.start))
+    if start >= end:
+        raise Skipped(
+            "Labels for a pending verdict are asked for in the days that the next gate judges.",
+            f"they end {end:%Y-%m-%d}; labelling.window and active.start allow rows from {start:%Y-%m-%d} on.",
+            "widen labelling.window beyond label.lag, or name a slice (`continual labelling ask --slice`).",
+        )
+    return Window(start, end)
 
 
 def _need(order: Order, verdicts: Iterable[Entry], as_of: datetime) -> Need:

@@ -88,6 +88,8 @@ labeler: {kind: stream}         # labels come by themselves; `page` asks people:
 
 trainers:                       # scikit-learn pipelines; without `steps`: histogram gradient boosting
   - name: boosting
+  # - {name: few, steps: [{use: continual.models.pipeline.EncodeCategories}, {use: continual.models.blend.BLEND}]}
+  #                               # competes with it; better where labels are few: docs/how-to/choose-labels.md
 
 SLICES
 
@@ -118,6 +120,7 @@ def policy_text(application: str, owner: str, columns: Columns, facts: Facts, or
         "MIN_ROWS": str(max(50, min(1000, facts.rows * (length // _DAY) // days // 4))),
         "SLICES": "\n".join(_slices(facts)),
         "METRICS": "\n".join(_metrics(columns, facts, owner)),
+        "BLEND": "BlendRegressor" if columns.task == "regression" else "BlendClassifier",
         "APP": application,
     }
     pattern = "|".join(rf"\b{name}\b" for name in parts)

@@ -18,6 +18,8 @@ from continual.core.verdict import OVERALL
 from continual.core.window import Window, utc
 from continual.errors import ModelUnavailable
 from continual.flows.confidence import confidence
+from continual.flows.logged import computed, logged_columns
+from continual.flows.logged_features import LoggedFeatures
 from continual.flows.serving_check import load_version
 from continual.flows.workspace import Workspace
 from continual.models.artifact import inputs_of, score
@@ -27,6 +29,7 @@ from continual.samplers.base import Floats, Pool, Sampler
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.policy.models import Policy
     from continual.stores.entry import Entry
 
 #: Versions that vote besides the champion.
@@ -62,9 +65,12 @@ class Answers(Values):
         return np.asarray(self.predict_proba(rows).argmax(axis=1), dtype=np.float64)
 
 
-def pool_of(ws: Workspace, frame: pd.DataFrame, as_of: datetime, sampler: Sampler | None = None) -> Pool:
+def pool_of(
+    ws: Workspace, frame: pd.DataFrame, as_of: datetime, sampler: Sampler | None = None, later: bool = False
+) -> Pool:
     """frame: (n, ...) rows as logged, with record_key, event_time and the policy's columns. sampler: whose needs count,
-    by default the policy's.
+    by default the policy's. later: `frame` lies in order of time and has only the columns that slices read; features
+    are read from the log, a chunk at a time.
 
     Raises
     ------
@@ -74,15 +80,17 @@ def pool_of(ws: Workspace, frame: pd.DataFrame, as_of: datetime, sampler: Sample
     reads = (sampler or ws.policy.sampler).reads
     champion = ws.registry.champion() if reads & {"model", "rival", "committee"} else None
     model = _answers(ws, champion) if champion else None
-    others = partial(_loaded, ws, frame.columns)
+    others = partial(_loaded, ws, ws.policy.columns if later else frame.columns)
     rival = next(others(rivals(ws, champion, as_of)), None) if champion and "rival" in reads else None
     committee = tuple(others(_committee(ws, champion))) if champion and "committee" in reads else ()
     named = [ws.policy.features.all, *(m.inputs for m in (model, rival, *committee) if m is not None)]
+    columns = list(dict.fromkeys(c for names in named for c in names))
+    keys, time = frame["record_key"].to_numpy(dtype=object), frame["event_time"].to_numpy(dtype="datetime64[us]")
     return Pool(
-        keys=frame["record_key"].to_numpy(dtype=object),
-        features=frame[list(dict.fromkeys(c for names in named for c in names))],
+        keys=keys,
+        features=LoggedFeatures(ws, keys, time, as_of, columns) if later else frame[columns],
         model=model,
-        event_time=frame["event_time"].to_numpy(dtype="datetime64[us]"),
+        event_time=time,
         slices=slice_members(ws, frame) if "slices" in reads else {},
         needed=labels_needed(ws, as_of) if "needed" in reads else {},
         rival=rival,
@@ -97,9 +105,18 @@ def seed_of(ws: Workspace, window: Window, as_of: datetime) -> int:
     return int(digest([ws.policy.seed, window.as_dict(), as_of.isoformat()])[:12], 16)
 
 
+def slice_columns(policy: Policy) -> list[str]:
+    """Logged columns that the policy's slices read."""
+    return logged_columns(policy, _sliced(policy))
+
+
+def _sliced(policy: Policy) -> list[str]:
+    return [name for spec in policy.slices for name in spec.columns]
+
+
 def slice_members(ws: Workspace, frame: pd.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
     """Slice -> (n,) members, by the policy's definitions over the rows of `frame`; all rows are no slice here."""
-    rows = with_projections(frame, ws.policy.projections)
+    rows = with_projections(frame, computed(ws.policy, _sliced(ws.policy)))
     found = resolve(ws.policy.slices, rows)
     return {name: inside for name, inside in masks(found, rows).items() if name != OVERALL}
 

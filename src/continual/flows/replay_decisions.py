@@ -251,6 +251,8 @@ def _labels_asked(replay: Replay, entry: Entry) -> Both:
     first = not (replay.before(entry, "champion") or replay.before(entry, "adopted"))
     found = plan(replay.policy(entry), Order(**seen["order"]), entry.as_of, asked, verdicts, first).as_dict()
     again = dict(storable({name: value for name, value in found.items() if name in seen}))  # once without `rows`
+    if "aim" not in seen and seen["need"]["verdict"]:  # then the newest rows were asked about for a verdict, too
+        again["window"] = seen["window"]
     again |= {"cost": seen["answers"] * again["price"]}
     recorded = {name: seen[name] for name in again}
     said = {"answer": "ask" if found["rows"] else "ask nobody", "reason": sentence({**seen, **again})}

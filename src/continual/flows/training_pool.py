@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.core.window import Window
+from continual.core.window import Window, utc
 from continual.errors import NotEnoughData
 from continual.flows.measure import labelled
 from continual.flows.workspace import Workspace
@@ -19,7 +19,12 @@ from continual.policy.training_window import InfluenceCap, TrainingWindow, Windo
 if TYPE_CHECKING:
     import pandas as pd
 
+    from continual.policy.models import Policy
+
 Floats = npt.NDArray[np.float64]
+Instants = npt.NDArray[np.datetime64]
+#: Days that are read at a time.
+PART = timedelta(days=2)
 #: Column of a dataset with what its rows weigh in training; absent = all the same.
 WEIGHT = "sample_weight"
 _CAP_SEED = 62
@@ -27,31 +32,70 @@ _CAP_SEED = 62
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """frame: (n, ...) rows of the window by record key, labelled or not. left_out: sentences on others."""
+    """frame: (n, ...) labelled rows of the window by record key. unlabelled: (m,) instants of the others, datetime64.
+    left_out: sentences on rows that may not train."""
 
     frame: pd.DataFrame
+    unlabelled: Instants = field(default_factory=lambda: np.zeros(0, dtype="datetime64[us]"))
     left_out: tuple[str, ...] = ()
+
+    @property
+    def coverage(self) -> float:
+        """Share with a label; NaN without rows."""
+        n = len(self.frame) + len(self.unlabelled)
+        return len(self.frame) / n if n else np.nan
 
     def within(self, window: Window) -> TrainingRows:
         """Those of a part of the window."""
-        time = self.frame["event_time"]
+        time, start, end = self.frame["event_time"], _instant(window.start), _instant(window.end)
         inside = (time >= window.start) & (time < window.end)
-        return TrainingRows(self.frame[inside].reset_index(drop=True), self.left_out)
+        others = (self.unlabelled >= start) & (self.unlabelled < end)
+        return TrainingRows(self.frame[inside].reset_index(drop=True), self.unlabelled[others], self.left_out)
 
 
 def read(ws: Workspace, window: Window, as_of: datetime, snapshots: Mapping[str, int] | None = None) -> TrainingRows:
     """What was logged and labelled by `as_of`. Rows that ingest set aside were never logged; those that a quarantined
-    version served are left out if the policy says so."""
-    frame = ws.log.read_labelled(window, as_of, snapshots=snapshots).sort_values("record_key", ignore_index=True)
-    if not ws.policy.window.leave_out_quarantined_models:
-        return TrainingRows(frame)
-    bad = {found.version for found in ws.versions.versions(state="quarantined")}
-    served = frame["model_version"].isin(bad).to_numpy(dtype=bool)
-    if not served.any():
-        return TrainingRows(frame)
-    versions = ", ".join(sorted(set(frame.loc[served, "model_version"])))
-    said = f"{int(served.sum()):,} rows left out: quarantined version {versions} served them"
-    return TrainingRows(frame[~served].reset_index(drop=True), (said,))
+    version served are left out if the policy says so. A part of the days at a time: held are the labelled rows."""
+    import pandas as pd
+
+    bad: dict[str, int] = {}
+    if ws.policy.window.leave_out_quarantined_models:
+        bad = {found.version: 0 for found in ws.versions.versions(state="quarantined")}
+    frames, others = [], []
+    for part in ws.log.read_labelled_parts(_parts(window), as_of, _columns(ws.policy), snapshots):
+        served = part["model_version"].isin(list(bad)).to_numpy(dtype=bool)
+        for version, n in part.loc[served, "model_version"].value_counts().items():
+            bad[str(version)] += int(n)
+        known = labelled(part)
+        frames.append(part[known & ~served])
+        others.append(part.loc[~known & ~served, "event_time"].to_numpy(dtype="datetime64[us]"))
+    full = [frame for frame in frames if len(frame)] or frames[:1]
+    rows = pd.concat(full).sort_values("record_key", ignore_index=True)
+    return TrainingRows(rows, np.concatenate(others), _said(bad))
+
+
+def _columns(policy: Policy) -> list[str]:
+    """What a retrain may read of a logged row."""
+    by = [policy.window.influence.by] if policy.window.influence else []
+    own = ["record_key", "event_time", "model_version"]
+    return list(dict.fromkeys([*own, *policy.columns, *policy.primary.needs, *by]))
+
+
+def _parts(window: Window) -> list[Window]:
+    """PART days each, in order."""
+    edges = [window.start + n * PART for n in range(-((window.start - window.end) // PART))]
+    return [Window(start, min(start + PART, window.end)) for start in edges]
+
+
+def _said(bad: Mapping[str, int]) -> tuple[str, ...]:
+    versions = ", ".join(sorted(version for version, n in bad.items() if n))
+    if not versions:
+        return ()
+    return (f"{sum(bad.values()):,} rows left out: quarantined version {versions} served them",)
+
+
+def _instant(value: datetime) -> np.datetime64:
+    return np.datetime64(utc(value).replace(tzinfo=None))
 
 
 def usable(policy: WindowPolicy, rows: TrainingRows, window: Window) -> pd.DataFrame:
@@ -61,10 +105,9 @@ def usable(policy: WindowPolicy, rows: TrainingRows, window: Window) -> pd.DataF
     ------
     NotEnoughData: too few, too small a share with a label, too few sources, or a hole in the window (s7).
     """
-    known = labelled(rows.frame)
-    pool = _bounded(policy.influence, rows.frame[known].reset_index(drop=True))
+    pool = _bounded(policy.influence, rows.frame)
     _check_number(policy, pool, window, rows.left_out)
-    _check_coverage(policy, float(known.mean()), window)
+    _check_coverage(policy, rows.coverage, window)
     _check_holes(policy, pool, window)
     return pool
 
@@ -121,10 +164,8 @@ def _check_coverage(policy: WindowPolicy, coverage: float, window: Window) -> No
 
 
 def _check_holes(policy: WindowPolicy, pool: pd.DataFrame, window: Window) -> None:
-    times = np.sort(
-        np.r_[np.datetime64(window.start.replace(tzinfo=None)), pool["event_time"].to_numpy("datetime64[us]")]
-    )
-    hole = np.diff(np.r_[times, np.datetime64(window.end.replace(tzinfo=None))])
+    times = np.sort(np.r_[_instant(window.start), pool["event_time"].to_numpy("datetime64[us]")])
+    hole = np.diff(np.r_[times, _instant(window.end)])
     widest = int(hole.argmax())
     if hole[widest] > np.timedelta64(policy.max_hole):
         raise NotEnoughData(

@@ -103,11 +103,11 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=_delimiter(file))
-            missing = [name for name in (KEY, LABEL) if name not in (reader.fieldnames or [])]
+            names = reader.fieldnames or []
+            missing = [name for name in (KEY, LABEL) if name not in names]
             if missing:
-                raise ValueError(
-                    f"no column {' and no column '.join(missing)}, but {', '.join(reader.fieldnames or [])}"
-                )
+                there = f"but {', '.join(names)}" if names else "nothing in it"
+                raise ValueError(f"no column {' and no column '.join(missing)}, {there}")
             for row in reader:
                 yield reader.line_num, {str(k): v if isinstance(v, str) else "" for k, v in row.items() if k}
     except (UnicodeDecodeError, csv.Error) as error:

@@ -32,7 +32,7 @@ class Labelling(BaseModel):
         None,
         gt=_SOME_TIME,
         description="Rows this old may be asked about. Empty: window.evaluation, and before the first champion the "
-        "training window as well.",
+        "training window as well. For a pending verdict: those of them that the next gate judges.",
     )
     question: str | None = Field(
         None, max_length=500, description="What annotators are asked; empty: the label's name."

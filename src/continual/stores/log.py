@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +13,13 @@ import pandas as pd
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
 
-from continual.core.window import Window, utc
+from continual.core.window import Window, hull, utc
 from continual.stores import log_days, log_known, log_labels
 from continual.stores.key_index import KeyIndex
 from continual.stores.key_runs import Keys
 from continual.stores.log_commit import LogTable, open_catalog
 from continual.stores.log_erase import LogErasure
-from continual.stores.log_known import only_new
-from continual.stores.log_read import known_by, resolve, unreadable, within
+from continual.stores.log_read import known_by, resolve, to_pandas, unreadable, within
 from continual.stores.log_schema import TABLES, conform, target_schema
 from continual.stores.log_withdrawn import Withdrawn, columns_for, without
 from continual.stores.names import checked_app, index_folder
@@ -73,7 +72,7 @@ class PredictionLog:
         BatchError: a column does not fit, or a key is known with other content (use `split_new` first).
         StoreError: the catalog does not accept the commit.
         """
-        return self._log("predictions").append(commit_id, lambda now: only_new(now, self._index.keys(now), table))
+        return self._log("predictions").append(commit_id, lambda t: log_known.only_new(t, self._index.keys(t), table))
 
     def append_labels(self, table: pa.Table, commit_id: str) -> int:
         """Append labels (record_key, value, source, known_at, batch_id); corrections are simply new rows.
@@ -133,7 +132,7 @@ class PredictionLog:
         StoreError: no such column or snapshot.
         """
         rows = self._visible(window, as_of, columns, snapshot_id)
-        ordered = _to_pandas(rows).sort_values(["event_time", "record_key"], ignore_index=True)
+        ordered = to_pandas(rows).sort_values(["event_time", "record_key"], ignore_index=True)
         return ordered if columns is None else ordered[list(columns)]
 
     def read_labels(self, since: datetime | None, as_of: datetime) -> pd.DataFrame:
@@ -143,12 +142,12 @@ class PredictionLog:
         batch_id, n_conflicts.
         """
         rows = self._scan("labels", log_days.known_between(since, as_of), log_labels.NAMES).select(log_labels.NAMES)
-        return resolve(_to_pandas(without(rows, self._withdrawn.scopes("labels", as_of))))
+        return resolve(to_pandas(without(rows, self._withdrawn.scopes("labels", as_of))))
 
     def label_rows(self, as_of: datetime) -> pd.DataFrame:
         """Every label known by `as_of`, corrected ones too: the columns of `read_labels` without n_conflicts."""
         rows = self._scan("labels", known_by(as_of), log_labels.NAMES).select(list(log_labels.NAMES))
-        return _to_pandas(without(rows, self._withdrawn.scopes("labels", as_of)))
+        return to_pandas(without(rows, self._withdrawn.scopes("labels", as_of)))
 
     def read_labelled(
         self,
@@ -162,14 +161,20 @@ class PredictionLog:
         A label that was logged before its prediction is found when it was known at most 31 days before the window.
         snapshots: read these snapshots of predictions and labels.
         """
-        wanted, at = None if columns is None else list(dict.fromkeys([*columns, "record_key"])), snapshots or {}
-        rows = self.read_predictions(window, as_of, wanted, at.get("predictions"))
-        names = {"value": "label", "known_at": "label_known_at"}
-        labels = resolve(_to_pandas(self._labels(window, as_of, at=at.get("labels"))))[["record_key", *names]].rename(
-            columns=names
-        )
-        found = rows.merge(labels, on="record_key", how="left", validate="many_to_one")
-        return found if columns is None else found[[*columns, "label", "label_known_at"]]
+        return next(self.read_labelled_parts([window], as_of, columns, snapshots))
+
+    def read_labelled_parts(
+        self,
+        parts: Sequence[Window],
+        as_of: datetime,
+        columns: Sequence[str] | None = None,
+        snapshots: Mapping[str, int] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """`read_labelled` of the window that `parts` make: its labels and one part of its rows are in memory."""
+        keyed, at = None if columns is None else list(dict.fromkeys([*columns, "record_key"])), snapshots or {}
+        labels = log_labels.told(to_pandas(self._labels(hull(parts), as_of, at=at.get("labels"))))
+        for part in parts:
+            yield log_labels.merged(self.read_predictions(part, as_of, keyed, at.get("predictions")), labels, columns)
 
     def read_arrow(
         self, window: Window, as_of: datetime, columns: Sequence[str], *, dictionary: Collection[str] = ()
@@ -209,13 +214,13 @@ class PredictionLog:
         """What `version` answers for rows of the window, known by `as_of`; of repeated scorings the latest, in order
         of event_time and record_key."""
         where = And(within("event_time", window), And(known_by(as_of), EqualTo("model_version", version)))
-        rows = _to_pandas(self._scan("scores", where)).sort_values(["event_time", "record_key", "known_at"])
+        rows = to_pandas(self._scan("scores", where)).sort_values(["event_time", "record_key", "known_at"])
         return rows.drop_duplicates("record_key", keep="last").reset_index(drop=True)
 
     def read_all_scores(self, window: Window, as_of: datetime) -> pa.Table:
         """`read_scores` of every version, in no order."""
         rows = self._scan("scores", And(within("event_time", window), known_by(as_of)))
-        frame = _to_pandas(rows.select(["record_key", "model_version", "known_at"])).sort_values("known_at")
+        frame = to_pandas(rows.select(["record_key", "model_version", "known_at"])).sort_values("known_at")
         old = frame.duplicated(["record_key", "model_version"], keep="last").sort_index()
         return rows.filter(pa.array(~old.to_numpy(dtype=bool)))
 
@@ -262,7 +267,7 @@ class PredictionLog:
     def read_quarantine(self, item_id: str | None = None) -> pd.DataFrame:
         """Rows set aside, of one item or of all."""
         wanted: BooleanExpression = AlwaysTrue() if item_id is None else EqualTo("item_id", item_id)
-        return _to_pandas(self._scan("quarantine", wanted)).sort_values(["item_id", "row_json"], ignore_index=True)
+        return to_pandas(self._scan("quarantine", wanted)).sort_values(["item_id", "row_json"], ignore_index=True)
 
     @property
     def erasure(self) -> LogErasure:
@@ -293,8 +298,3 @@ class PredictionLog:
 
 def _conform(stream: Stream, stored: Table | None, table: pa.Table) -> pa.Table:
     return conform(table, target_schema(stream, stored.schema() if stored else None), TABLES[stream][1])
-
-
-def _to_pandas(rows: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = rows.to_pandas(split_blocks=True)
-    return frame

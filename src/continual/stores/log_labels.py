@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.expressions import And, BooleanExpression, IsNull, Or
@@ -40,6 +42,19 @@ def of_window(window: Window, as_of: datetime, has_event_time: bool) -> BooleanE
         return early
     placed = And(within("event_time", window), known_by(as_of))
     return Or(placed, And(IsNull("event_time"), early))
+
+
+def told(labels: pd.DataFrame) -> pd.DataFrame:
+    """record_key, label and label_known_at of labels with the columns NAMES, one row a key (see `resolve`)."""
+    return resolve(labels)[["record_key", "value", "known_at"]].rename(
+        columns={"value": "label", "known_at": "label_known_at"}
+    )
+
+
+def merged(rows: pd.DataFrame, labels: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
+    """`rows` with what is `told` of them; columns: those wanted besides, None = all."""
+    found = rows.merge(labels, on="record_key", how="left", validate="many_to_one")
+    return found if columns is None else found[[*columns, "label", "label_known_at"]]
 
 
 def joined(rows: pa.Table, labels: pa.Table) -> pa.Table:

@@ -31,6 +31,11 @@ DAY = 86_400_000_000
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+def to_pandas(rows: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = rows.to_pandas(split_blocks=True)
+    return frame
+
+
 def instant(value: datetime) -> str:
     return utc(value).isoformat(timespec="microseconds")
 
