@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from sklearn.preprocessing import OrdinalEncoder
 from continual.flows.confidence import fitted
 from continual.flows.surrogates import Served, estimated
 from continual.metrics.base import METRICS
+from continual.models.blend import BlendClassifier, BlendRegressor
+from continual.models.pipeline import EncodeCategories
 from continual.samplers.base import SAMPLERS, Pool, Sample
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -39,20 +41,31 @@ FIRST = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """share: of a round's rows that are labelled. rounds: pieces of the stream."""
+    """share: of a round's rows that are labelled. rounds: pieces of the stream. learner: blend or trees."""
 
     sampler: str
     share: float
     rounds: int
     seed: int
+    learner: str = "blend"
 
     @property
     def name(self) -> str:
-        return f"{self.sampler}-{self.share:g}-{self.rounds}-{self.seed}"
+        return f"{self.learner}-{self.sampler}-{self.share:g}-{self.rounds}-{self.seed}"
 
 
-def model(data: Stream, rows: np.ndarray) -> Any:
-    """Small boosted trees: what few labels can bear; the same for all labels."""
+def model(data: Stream, rows: np.ndarray, learner: str) -> Any:
+    """The same for few labels and for all."""
+    if learner == "trees":
+        return _trees(data, rows)
+    numeric = [c for c in data.x.columns if c not in data.categorical]
+    last = BlendRegressor() if data.task == "reg" else BlendClassifier()
+    pipe = make_pipeline(EncodeCategories(numeric, list(data.categorical)), last)
+    return pipe.fit(data.x.iloc[rows], data.y[rows])
+
+
+def _trees(data: Stream, rows: np.ndarray) -> Any:
+    """Small boosted trees, as in the blend, alone."""
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     parameters = {"max_leaf_nodes": 8, "min_samples_leaf": 10, "learning_rate": 0.08, "max_iter": 120}
     kind = HistGradientBoostingRegressor if data.task == "reg" else HistGradientBoostingClassifier
@@ -133,7 +146,7 @@ def played(data: Stream, setting: Setting) -> dict[str, Any]:
             calibration = fitted(answers, label, weight * (len(own) / weight.sum()))
         taken[rows] = sample.chosen
         if setting.sampler != "full" or r >= FIRST - 1:
-            before, now = now, Answers(model(data, np.flatnonzero(taken)), classes)
+            before, now = now, Answers(model(data, np.flatnonzero(taken), setting.learner), classes)
     used = int(taken.sum())
     found = [e for e in errors if e is not None]
     return {"scores": scores, "errors": found, "labels": used, "rows": int(edges[-2])}
@@ -146,12 +159,17 @@ def drawn(pool: Pool, setting: Setting, number: int) -> Sample:
     return sampler.draw(pool, 1000 * setting.seed + number, budget)
 
 
+def _setting(options: argparse.Namespace, sampler: str, learner: str, seed: int) -> Setting:
+    return Setting(sampler, options.share, options.rounds, seed, learner)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with sets.json and the five sets")
     parser.add_argument("--out", type=Path, default=Path("var/label_efficiency"), help="finished pieces")
     parser.add_argument("--sets", nargs="+", default=list(NAMES))
     parser.add_argument("--samplers", nargs="+", default=["uniform", "active"])
+    parser.add_argument("--learners", nargs="+", default=["blend", "trees"])
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=5)
@@ -159,10 +177,10 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     options.out.mkdir(parents=True, exist_ok=True)
-    base = Setting("full", options.share, options.rounds, 0)
     for seed in range(options.seeds):
         for name in options.sets:
-            todo = [replace(base, sampler=s, seed=seed) for s in options.samplers] + ([base] if seed == 0 else [])
+            todo = [_setting(options, s, learner, seed) for learner in options.learners for s in options.samplers]
+            todo += [_setting(options, "full", learner, 0) for learner in options.learners] if seed == 0 else []
             files = {s: options.out / f"{name}-{s.name}.json" for s in todo}
             if all(file.exists() for file in files.values()):
                 continue

@@ -14,12 +14,10 @@ GAP, WORSE = 0.5, 0.3
 UNITS = {"capital_bikeshare": "R2", "storms": "accuracy"}
 
 
-def pieces(options: argparse.Namespace, name: str, sampler: str) -> list[dict[str, Any]]:
+def pieces(options: argparse.Namespace, name: str, learner: str, sampler: str) -> list[dict[str, Any]]:
     """By seed, as far as they are finished."""
-    files = [
-        options.out / f"{name}-{sampler}-{options.share:g}-{options.rounds}-{seed}.json"
-        for seed in range(options.seeds)
-    ]
+    stem = f"{name}-{learner}-{sampler}-{options.share:g}-{options.rounds}"
+    files = [options.out / f"{stem}-{seed}.json" for seed in range(options.seeds)]
     return [json.loads(file.read_text()) for file in files if file.exists()]
 
 
@@ -34,31 +32,36 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def compared(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row for each stream and sampler that has finished pieces."""
+    """One row for each stream, learner and sampler that has finished pieces."""
     out = []
     for name in options.sets:
-        full, uniform = pieces(options, name, "full"), means(pieces(options, name, "uniform"))
-        for sampler in options.samplers if full else ():
-            found = pieces(options, name, sampler)
-            if not found:
-                continue
-            own, top = means(found), float(means(full)[0])
-            n = min(len(own), len(uniform))
-            errors = [abs(e) for piece in found for e in piece["errors"]]
-            out.append(
-                {
-                    "set": name,
-                    "sampler": sampler,
-                    "full": top,
-                    "seeds": len(own),
-                    "labels": 100 * float(np.mean([p["labels"] / p["rows"] for p in found])),
-                    "own": interval(own),
-                    "gap": top - float(own.mean()),
-                    "against": interval(own[:n] - uniform[:n]) if n and sampler != "uniform" else None,
-                    "error": float(np.mean(errors)) if errors else None,
-                }
-            )
+        full = {m: means(found)[0] for m in options.learners if (found := pieces(options, name, m, "full"))}
+        trees = float(full.get("trees", np.nan))
+        for learner, top in full.items():
+            uniform = means(pieces(options, name, learner, "uniform"))
+            for sampler in options.samplers:
+                found = pieces(options, name, learner, sampler)
+                if found:
+                    row = _row(found, sampler, uniform, float(top), trees)
+                    out.append({"set": name, "learner": learner, **row})
     return out
+
+
+def _row(found: list[dict[str, Any]], sampler: str, uniform: np.ndarray, full: float, trees: float) -> dict[str, Any]:
+    """full: the same learner with all labels; trees: the trees with all labels."""
+    own, errors = means(found), [abs(e) for piece in found for e in piece["errors"]]
+    n = min(len(own), len(uniform))
+    return {
+        "sampler": sampler,
+        "full": full,
+        "seeds": len(own),
+        "labels": 100 * float(np.mean([p["labels"] / p["rows"] for p in found])),
+        "own": interval(own),
+        "gap": full - float(own.mean()),
+        "to_trees": float(own.mean()) - trees,
+        "against": interval(own[:n] - uniform[:n]) if n and sampler != "uniform" else None,
+        "error": float(np.mean(errors)) if errors else None,
+    }
 
 
 def page(options: argparse.Namespace) -> str:
@@ -67,39 +70,51 @@ def page(options: argparse.Namespace) -> str:
         "# A tenth of the labels",
         "",
         f"`python benchmarks/label_efficiency.py --data <folder> --share {options.share:g} --rounds {options.rounds} "
-        f"--seeds {options.seeds} --samplers {' '.join(options.samplers)} --write` wrote this page. Each stream in "
-        f"{options.rounds} rounds; the chosen labels of a round first estimate how good the model is, then train it; "
-        "the model is scored on all rows of the next round (from the fourth on). AUC in points, of storms accuracy, of "
-        "capital_bikeshare R2; the same small boosted trees with all labels and with few. ± is the 95% interval over "
-        f"seeds. Goals: within {GAP} points of all labels, and never worse than uniform by more than {WORSE}. Estimate "
-        "off: mean absolute error, in points, of the accuracy that the same labels estimate (binary).",
+        f"--seeds {options.seeds} --samplers {' '.join(options.samplers)} --learners {' '.join(options.learners)} "
+        f"--write` wrote this page. Each stream in {options.rounds} rounds; the chosen labels of a round first "
+        "estimate how good the model is, then train it; the model is scored on all rows of the next round (from the "
+        "fourth on). AUC in points, of storms accuracy, of capital_bikeshare R2. Learners: `trees` are small boosted "
+        "trees, `blend` is `continual.models.blend`, the same trees averaged with a regression. ± is the 95% interval "
+        "over seeds (draws of labels). Short: points below the same learner with all labels. To trees: points above "
+        f"the trees with *all* labels. Goals: short by at most {GAP}, and never worse than uniform by more than "
+        f"{WORSE}. Estimate off: mean absolute error, in points, of the accuracy that the same labels estimate "
+        "(binary).",
         "",
-        "| stream | sampler | labels | all labels | chosen labels | short by | within 0.5 | minus uniform | not worse "
-        "| estimate off | seeds |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| stream | learner | sampler | labels | all labels | chosen labels | short | within 0.5 | to trees | "
+        "minus uniform | not worse | estimate off | seeds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    tail = [
-        "",
-        "![](label_efficiency.png)",
-        "",
-        "Both goals are judged by the mean over seeds. Where the interval is wider than the goal, the seeds do not "
-        "show that it holds. Fewer labels than all can be better where old rows mislead. The default sampler spends "
-        "labels on slices and on rows where two models differ; the price is the accuracy of the whole: where "
-        "`estimate off` is larger than for uniform, use `uncertainty` or `uniform` if one number for all rows is what "
-        "the labels are for. What others need: [labels a stream needs](label_frontier.md).",
-        "",
-    ]
-    return "\n".join([*lines, *(_line(row) for row in rows), *tail])
+    return "\n".join([*lines, *(_line(row) for row in rows), *TAIL])
+
+
+TAIL = (
+    "",
+    "![](label_efficiency.png)",
+    "",
+    "Goals: `yes` and `no` where the whole interval is on one side, `yes?` and `no?` where only the mean over seeds "
+    "is. Fewer labels than all can be better where old rows mislead. The default sampler spends labels on slices and "
+    "on rows where two models differ; the price is the accuracy of the whole: where `estimate off` is larger than for "
+    "uniform, use `uncertainty` or `uniform` if one number for all rows is what the labels are for. Whether the other "
+    "streams allow it at all, and with how many labels: [labels a stream needs](label_frontier.md).",
+    "",
+)
+
+
+def judged(value: float, half: float, limit: float) -> str:
+    """Whether `value` <= `limit`, and whether the interval leaves a doubt."""
+    doubt = "" if abs(value - limit) > half else "?"
+    return f"yes{doubt}" if value <= limit else f"**no{doubt}**"
 
 
 def _line(row: dict[str, Any]) -> str:
-    against = row["against"]
+    against, (own, half) = row["against"], row["own"]
     shown = "" if against is None else f"{against[0]:+.2f} ± {against[1]:.2f}"
-    worse = "" if against is None else ("yes" if against[0] >= -WORSE else "**no**")
+    worse = "" if against is None else judged(-against[0], against[1], WORSE)
     error = "" if row["error"] is None else f"{row['error']:.2f}"
     return (
-        f"| {row['set']} | {row['sampler']} | {row['labels']:.1f}% | {row['full']:.2f} | {row['own'][0]:.2f} ± "
-        f"{row['own'][1]:.2f} | {row['gap']:.2f} | {'yes' if row['gap'] <= GAP else '**no**'} | {shown} | {worse} | "
+        f"| {row['set']} | {row['learner']} | {row['sampler']} | {row['labels']:.1f}% | {row['full']:.2f} | "
+        f"{own:.2f} ± {half:.2f} | {row['gap']:.2f} | {judged(row['gap'], half, GAP)} | {row['to_trees']:+.2f} | "
+        f"{shown} | {worse} | "
         f"{error} | {row['seeds']} |"
     )
 
@@ -111,7 +126,7 @@ def plot(options: argparse.Namespace, file: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    rows = compared(options)
+    rows = [row for row in compared(options) if row["learner"] == options.learners[0]]
     names = [name for name in options.sets if any(row["set"] == name for row in rows)]
     figure, axes = plt.subplots(figsize=(8, 0.6 * len(names) + 1.5))
     for k, sampler in enumerate(options.samplers):
