@@ -125,8 +125,8 @@ def page(found: list[dict[str, Any]]) -> str:
 
 NOTES = (
     "`ask` keeps of every row its key, its instant, its chances and what slices read, because each row's chance goes "
-    "on record; features are read 200,000 rows at a time. `curate` reads two days at a time and keeps the labelled rows, "
-    "which the trainer needs at once. Both still grow with the window: by keys and chances, by labelled rows.",
+    "on record; features are read 200,000 rows at a time. `curate` reads two days at a time and keeps the labelled "
+    "rows, which the trainer needs at once. Both still grow with the window: by keys and chances, by labelled rows.",
 )
 
 
