@@ -224,6 +224,15 @@ def test_the_timeline_marks_what_happened(web: TestClient) -> None:
     assert page.count('class="dot"') == 12
 
 
+def test_todays_rollback_is_on_the_timeline_before_the_labels_of_its_day(tmp_path: Path) -> None:
+    ws = fill(settings_of(tmp_path))
+    line = say(ws, "champion", "rollback:1", 16, "roll back from version 2 to 1", {"target": "1"})
+    ws.champions.append("1", "rollback", day(16), line.key)
+    web = client(ws.settings)
+    assert 'class="sign rollback"' in web.get(f"{BASE}/timeline").text
+    assert 'class="sign rollback"' not in web.get(f"{BASE}/timeline?{WINDOW}").text
+
+
 def test_the_overview_says_what_waits_for_people(web: TestClient) -> None:
     text = " ".join(_read(web, "/continual/").text.split())
     assert "7 rows in 1 open items" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from continual.core.estimate import Estimate
@@ -80,8 +80,8 @@ def timeline(ws: Workspace, asked: Asked, base: str) -> Timeline:
 
 
 def _events(ws: Workspace, moment: Moment, reigns: list[Reign], base: str) -> Iterator[Mark]:
-    """Events of the window's days; what is known of a day is known a while later, so up to as_of."""
-    first, last = moment.window.start.date(), moment.window.end.date()
+    """Of the window's days."""
+    first, last = moment.window.start.date(), _end(moment).date()
 
     def inside(day: date) -> bool:
         return first <= day <= last
@@ -94,6 +94,11 @@ def _events(ws: Workspace, moment: Moment, reigns: list[Reign], base: str) -> It
             yield Mark(reign.as_of.date(), _moved(reign), line.reason, link(f"{base}/ledger/{line.seq}"))
     wanted = Wanted(tuple(KINDS), since=moment.window.start, until=moment.as_of)
     yield from _said(pages.page(wanted, MOST), base, inside)
+
+
+def _end(moment: Moment) -> datetime:
+    """Of what happened. The last 90 matured days are told up to now: today's rollback comes before its days' labels."""
+    return moment.window.end if ".." in moment.text else max(moment.window.end, moment.as_of)
 
 
 def _moved(reign: Reign) -> str:
@@ -112,5 +117,5 @@ def _said(lines: list[Line], base: str, inside: Callable[[date], bool]) -> Itera
 
 def _reigned(moment: Moment, reigns: list[Reign]) -> Iterator[Reigned]:
     for reign, until in zip(reigns, [*reigns[1:], None], strict=True):
-        if reign.as_of < moment.window.end and (until is None or until.as_of > moment.window.start):
+        if reign.as_of <= _end(moment) and (until is None or until.as_of > moment.window.start):
             yield Reigned(reign, until)
