@@ -95,7 +95,8 @@ TAIL = (
     "is. Fewer labels than all can be better where old rows mislead. The default sampler spends labels on slices and "
     "on rows where two models differ; the price is the accuracy of the whole: where `estimate off` is larger than for "
     "uniform, use `uncertainty` or `uniform` if one number for all rows is what the labels are for. Whether the other "
-    "streams allow it at all, and with how many labels: [labels a stream needs](label_frontier.md).",
+    "streams allow it at all: [everything tried, in hindsight](label_bound.md); with how many labels they do: [labels "
+    "a stream needs](label_frontier.md).",
     "",
 )
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"
 ROWS = {
-    "k1": Task("k1", {"income": 1.5, "note": HOSTILE}),
+    "k1": Task("k1", {"income": 1 / 3, "note": HOSTILE}),
     "k2": Task("k2", {"income": 2.5, "note": None}, Use.TRAINING, guess=1.0),
     "k3": Task("k3", {"income": 3.5, "note": ""}),
 }
@@ -69,10 +69,10 @@ def _session(page: SimpleNamespace, name: str = "anna") -> requests.Session:
 
 def test_s60_nobody_sees_a_row_without_a_token(page: SimpleNamespace) -> None:
     first = requests.get(f"{page.url}/")
-    assert first.ok and "access token" in first.text and "k1" not in first.text
+    assert first.ok and "access token" in first.text and ">k1<" not in first.text
     assert requests.post(f"{page.url}/enter", data={"token": "guessed"}).status_code == 403
     assert requests.post(f"{page.url}/answer", data={"key": "k1", "label": "yes"}).status_code == 401
-    assert requests.get(f"{page.url}/", cookies={COOKIE: "guessed"}).text.count("k1") == 0
+    assert requests.get(f"{page.url}/", cookies={COOKIE: "guessed"}).text.count(">k1<") == 0
     session = _session(page)
     page.room.annotators.remove("anna")
     assert "access token" in session.get(f"{page.url}/").text
@@ -98,7 +98,7 @@ def test_s61_what_a_row_holds_is_text_and_a_foreign_page_sends_nothing(page: Sim
 def test_rows_come_one_by_one_and_a_suggestion_stands_on_rows_that_train_only(page: SimpleNamespace) -> None:
     session, url = _session(page), page.url
     first = session.get(f"{url}/").text
-    assert ">k1<" in first and "The model says" not in first and 'data-key="2"' in first
+    assert ">k1<" in first and ">0.333333333<" in first and "The model says" not in first and 'data-key="2"' in first
     assert ">k1<" in session.get(f"{url}/").text  # a reload keeps the row
     assert ">k2<" in _session(page, "ben").get(f"{url}/").text  # somebody else gets another
     assert session.post(f"{url}/answer", data={"key": "k1", "label": "maybe"}).status_code == 422

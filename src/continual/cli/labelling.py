@@ -112,6 +112,7 @@ def queue(
         return
     names = ["key", "state", "use", "votes", "needed", "probability", "asked_at", "deadline"]
     rows = found.head(limit)[names].astype(object).where(found.head(limit)[names].notna(), None)
+    rows["probability"] = [f"{chance:.3g}" for chance in rows["probability"]]
     print_table(names, rows.itertuples(index=False))
     say(f"{len(found):,} rows" + (f", {limit} shown" if len(found) > limit else ""), "dim")
 
