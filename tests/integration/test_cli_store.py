@@ -206,15 +206,19 @@ def test_erased_rows_leave_the_numbers_and_mark_those_made_before(stages: Stages
     assert "012-0000" not in cli(world, "ledger", "show", "--json").stdout
 
 
-def test_expired_days_count_back_from_what_is_known_and_only_those_without_cells_are_missed(stages: Stages) -> None:
+def test_expired_days_count_back_from_what_is_known_and_their_cells_are_built_before_they_go(stages: Stages) -> None:
     world = stages("judged")  # known until day 24
-    cli(world, "cells", "build", "--window", "2024-01-05..2024-01-06")
+    asked = Window(day(3), day(8))
     request = ("data", "expire", "loans", "--older-than", "18", "--reason", "retention")
     assert "on 6 days" in cli(world, *request, "--dry-run").stdout
     assert "on 6 days" in cli(world, *request).stdout
     assert {row["kind"] for row in data(world, "data", "list")} == {"retention"}
-    found = _api(world).metrics(Window(day(3), day(8)), metrics=["brier"], slices=["overall"])
-    assert found[["n", "erased"]].values.tolist() == [[3 * ROWS, 2 * ROWS]]  # days 3 and 5 are gone, day 4 has cells
+    found = _api(world).metrics(asked, metrics=["brier"], slices=["overall"])
+    assert found[["n", "erased"]].values.tolist() == [[5 * ROWS, 0]]
+    with_slice = world.config.read_text().replace("slices:\n", "slices:\n  - {name: rich, where: income > 60}\n", 1)
+    world.config.write_text(with_slice)  # of which no cell of the old days knows
+    later = _api(world).metrics(asked, metrics=["brier"], slices=["overall"])
+    assert later[["n", "erased"]].values.tolist() == [[2 * ROWS, 3 * ROWS]]
 
 
 def test_the_exporter_answers_a_scrape_and_ends_on_an_interrupt(stages: Stages) -> None:

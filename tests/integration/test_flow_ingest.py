@@ -67,6 +67,27 @@ def test_s02_a_corrected_file_under_the_same_name_supersedes_the_refused_one(sta
     assert len(keys(world)) == ROWS
 
 
+def test_s02_rows_set_aside_are_settled_once_a_corrected_file_brings_them(stages: Stages) -> None:
+    world = stages("champion")
+    rows = world.served(24)
+    wrong = rows.assign(prediction=rows["prediction"].where(rows.index >= 2, 7.0))
+    world.deliver(24, rows=wrong)
+    world.ingest(24, 25)
+    assert [n for _, n in open_items(world)] == [2]
+    without = rows.drop(index=rows.index[0])  # says nothing of one of the two
+    world.deliver(24, rows=without)
+    world.ingest(24, 25)
+    assert [n for _, n in open_items(world)] == [2]
+    still = rows.assign(prediction=rows["prediction"].where(rows.index >= 1, 7.0))
+    world.deliver(24, rows=still)
+    world.ingest(24, 25)
+    assert [n for _, n in open_items(world)] == [1]
+    world.deliver(24, rows=rows)
+    world.ingest(24, 25)
+    assert open_items(world) == []
+    assert sorted(i.state for i in world.ws().batches.items()) == ["superseded", "superseded"]
+
+
 def test_s02_one_refused_file_fails_its_own_run_and_not_every_later_one(stages: Stages) -> None:
     world = stages("empty")
     world.deliver(0, rows=world.served(0).drop(columns="bureau"))

@@ -17,7 +17,8 @@ from continual.cli.main import app
 from continual.cli.twins import TWINS, WITHOUT
 
 API = "continual.api.application.Application"
-HEAVY = ("pandas", "sklearn", "scipy", "mlflow", "great_expectations", "pyiceberg", "sqlalchemy", "pyarrow", "airflow")
+HEAVY = ("pandas", "sklearn", "scipy", "mlflow", "great_expectations", "pyiceberg", "sqlalchemy", "pyarrow", "airflow",
+         "numpy", "numba", "fsspec")  # fmt: skip
 
 
 def _commands(group, path=()):

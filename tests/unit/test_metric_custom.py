@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import jsonschema
+import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
+from continual.cells.build import Day, build_day
+from continual.cells.plan import Plan
+from continual.cells.window import stack
 from continual.errors import PolicyError, UnknownKind
-from continual.metrics.base import METRICS
+from continual.metrics.base import METRICS, Rows
 from continual.policy.load import parse_policy
 from continual.policy.schema import policy_schema
 
@@ -36,6 +43,15 @@ class Share(Metric):
 
 class Fixed(Share):
     kind: Literal["fixed"] = "fixed"
+
+
+class Half(Metric):
+    """Half done."""
+
+    kind: str
+
+    def estimate(self, rows, score):
+        return Estimate.undefined(rows.n, len(rows), "toy")
 
 
 class Other:
@@ -91,6 +107,30 @@ def test_what_is_no_metric_is_refused_with_the_reason(flights_text, kind, words)
     assert "correct the path" in caught.value.remedy
     with pytest.raises(PolicyError, match=words):
         parse_policy(_policy(flights_text, kind), "flights.yaml")
+
+
+@pytest.mark.usefixtures("package")
+def test_a_metric_that_is_half_done_is_refused_with_what_it_lacks(flights_text):
+    with pytest.raises(PolicyError, match="its class Half lacks compare"):
+        parse_policy(_policy(flights_text, "acme_metrics.own:Half"), "flights.yaml")
+
+
+def test_the_metric_of_the_guide_works_from_rows_and_from_cells(tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "metrics.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```py\n(.*?)```", guide, re.S)
+    (tmp_path / "acme_guide.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    metric = METRICS.build({"kind": "acme_guide:NearMiss", "owner": "me", "width": 0.2})
+    rng = np.random.default_rng(0)
+    day, score, label = np.repeat(np.arange(12), 50), rng.random(600), rng.integers(0, 2, 600).astype(float)
+    found = metric.estimate(Rows(label, np.ones(600), day, 600), score)
+    assert found.value == pytest.approx(np.mean(np.abs(score - 0.5) < 0.2))
+    plan = Plan((), (metric,))
+    tables = [pa.table({"label": label[day == d], "s": score[day == d]}) for d in range(12)]
+    blocks = [build_day(Day(d, table, {"1": ("s",)}), plan)["1"] for d, table in enumerate(tables)]
+    (binned,) = metric.from_cells(stack(blocks, ()))
+    assert (binned.value, binned.low, binned.high) == pytest.approx((found.value, found.low, found.high))
+    sys.modules.pop("acme_guide", None)
 
 
 @pytest.mark.parametrize("kind", ["acme:", ":Share", "a b:Share", "a..b:Share", "a:b.c", "a;b:C", "../a:B", "a:B\n"])

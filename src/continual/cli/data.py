@@ -13,9 +13,9 @@ from continual.cli import withdrawals
 from continual.cli.deployment import deployment
 from continual.cli.options import HOME, AsOf, ConfigsOption, HomeOption, JsonOption, OneApp, Reason, examples
 from continual.cli.output import print_json, print_table, say
-from continual.flows.workspace import Outcome
 
 if TYPE_CHECKING:
+    from continual.flows.workspace import Outcome
     from continual.stores.log_erase import Erased
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")]
@@ -62,7 +62,7 @@ def erase(
     from continual.flows.knowledge import newest
 
     wanted = [*(keys or []), *(file.read_text(encoding="utf-8").split("\n") if file else [])]
-    wanted = [key for key in wanted if key]
+    wanted = sorted({key for key in wanted if key})
     if not wanted:
         raise typer.BadParameter("name at least one record: --key KEY or --keys FILE")
     ws = deployment(home, configs).act(app)
@@ -70,6 +70,8 @@ def erase(
         _foretell(find(ws, wanted), ws.datasets.holding(wanted), as_json)
     else:
         _say(forget(ws, wanted, reason, as_of or newest(ws)), as_json)
+    if not as_json:
+        say(f"{len(wanted):,} keys were named; a key that is not logged counts nowhere", "dim")
 
 
 @commands.command(epilog=examples("continual data expire flights --older-than 400 --reason 'retention'"))
@@ -85,15 +87,15 @@ def expire(
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete whole days of rows that are older than this, for good. Their cells stay: windows of the past can still be
-    asked for the slices of that time.
+    """Delete whole days of rows that are older than this, for good. Their cells are built first and stay: windows of
+    the past can still be asked for the slices of the present policy.
 
     The age counts back from the newest batch or decision (or --as-of), not from today, so that history that is played
     back does not vanish at once. `store.keep_rows` in the policy does it every week by itself.
     """
-    from continual.flows.erase import expire as drop
     from continual.flows.erase import find_before
     from continual.flows.knowledge import newest
+    from continual.flows.rebuild import expire as drop
 
     ws = deployment(home, configs).act(app)
     known = as_of or newest(ws)

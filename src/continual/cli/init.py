@@ -14,7 +14,6 @@ from continual.cli.deployment import Deployment, deployment
 from continual.cli.options import HOME, ConfigsOption, HomeOption, JsonOption, examples, instant, now, user
 from continual.cli.output import print_fields, print_json, say
 from continual.cli.progress import progress_bar
-from continual.core.duration import parse as duration
 from continual.errors import ContinualError
 
 if TYPE_CHECKING:
@@ -124,6 +123,8 @@ def _made(name: str, path: Path, rows: int, found: Columns, done: Delivered) -> 
 
 
 def _duration(text: str | None) -> timedelta | None:
+    from continual.core.duration import parse as duration
+
     try:
         return duration(text) if text else None
     except ValueError as error:

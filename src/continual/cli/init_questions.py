@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from continual.cli.output import say
-from continual.core.duration import parse as duration
 from continual.errors import ContinualError
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def _checked(rows: pa.Table, given: dict[str, Any], field: str) -> Callable[[str
 
 
 def _late(answer: str) -> timedelta:
+    from continual.core.duration import parse as duration
+
     try:
         return duration(answer)
     except ValueError as error:

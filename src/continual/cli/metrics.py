@@ -108,8 +108,16 @@ def _print(found: Application, frame: pd.DataFrame, title: str, daily: bool) -> 
             table = terminal.slice_heatmap(frame.assign(low=math.nan, high=math.nan), _lower(found))
             covered += "; no room for intervals, widen the terminal"
         show(f"{title}{covered}", table)
+    _tell_from_rows(frame)
     _tell_absent(frame, "erased", "were erased or expired and are not in it: `continual data list`")
     _tell_absent(frame, "withdrawn", "are withdrawn and are not in it: `continual data withdrawals`")
+
+
+def _tell_from_rows(frame: pd.DataFrame) -> None:
+    """Metrics that sums cannot make are undefined in cells."""
+    shown = set(frame.loc[frame["method"].str.contains("from rows, not from cells", regex=False), "metric"])
+    if shown:
+        say(f"{', '.join(sorted(shown))}: computed from rows only, add --exact", "yellow")
 
 
 def _tell_absent(frame: pd.DataFrame, column: str, why: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOp
 from continual.cli.output import print_json, say
 from continual.cli.progress import progress_bar
 from continual.cli.store_options import WindowOption
-from continual.flows.workspace import Outcome
+
+if TYPE_CHECKING:
+    from continual.flows.workspace import Outcome
 
 cells_commands = typer.Typer(
     no_args_is_help=True, help="The additive statistics that every metric is made of.", rich_markup_mode="markdown"

@@ -145,6 +145,9 @@ class Family:
             cls = self.get(str(value["kind"]))
         except (UnknownKind, DuplicateKind) as error:
             raise PydanticCustomError("kind", "{text}", {"text": str(error)}) from error
+        if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+            text = f"{self.noun} {value['kind']!r} is not finished: its class {cls.__name__} lacks {', '.join(missing)}"
+            raise PydanticCustomError("kind", "{text}", {"text": text})
         return cls.model_validate(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from math import ceil
 
@@ -67,16 +68,26 @@ def tidy(ws: Workspace, as_of: datetime, heads: Mapping[str, str] | None = None)
     return Outcome("; ".join(done), {"generations": dropped})
 
 
-def _expired(ws: Workspace, as_of: datetime) -> str:
-    from continual.flows.erase import expire
+def expire(ws: Workspace, before: datetime, reason: str, as_of: datetime) -> Outcome:
+    """`erase.expire`, after what goes was counted: of these days nothing but their cells will be left.
 
+    Raises
+    ------
+    As `erase.expire`.
+    """
+    from continual.flows.erase import expire as drop
+
+    as_of = utc(as_of)
+    with suppress(Skipped):  # an empty log has nothing to count
+        missing = cells.survey(ws, _window(ws, None, as_of), as_of)
+        cells.build(ws, [day for day in missing if day < utc(before).date()], as_of)
+    return drop(ws, before, reason, as_of)
+
+
+def _expired(ws: Workspace, as_of: datetime) -> str:
     if ws.policy.store.keep_rows is None:
         return "rows are kept"
-    before = as_of - ws.policy.store.keep_rows
     try:
-        # what goes is counted first: of these days nothing but their cells will be left
-        missing = cells.survey(ws, _window(ws, None, as_of), as_of)
-        cells.build(ws, [day for day in missing if day < before.date()], as_of)
-        return expire(ws, before, "older than store.keep_rows", as_of).reason
+        return expire(ws, as_of - ws.policy.store.keep_rows, "older than store.keep_rows", as_of).reason
     except Skipped as nothing:
         return nothing.got

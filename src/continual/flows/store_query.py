@@ -196,10 +196,11 @@ def _check_versions(versions: Sequence[str], found: dict[str, Cells], window: Wi
 
 def no_answer(versions: Sequence[str], window: Window) -> ContinualError:
     """What to say when versions have no answer in a window."""
+    scored = f"let it answer these: `continual score {versions[0]} --window {_text(window)}`"
     return ContinualError(
         "There must be rows with answers of a version to measure it.",
         f"none of {', '.join(versions)} in {window}.",
-        f"look at other days, or let it answer these: `continual score {versions[0]} --window {_text(window)}`.",
+        f"look at other days, or {scored if versions[0] != LIVE else 'log answers (model_version, prediction)'}.",
     )
 
 

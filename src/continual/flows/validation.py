@@ -12,7 +12,7 @@ from continual.expectations.validation import validate
 from continual.flows.data_docs import DataDocs
 from continual.flows.kinds import Delivered, deliver
 from continual.flows.log_rows import log_table
-from continual.flows.quarantine import set_aside
+from continual.flows.quarantine import set_aside, stored_rows
 from continual.flows.staging import Staging
 from continual.flows.workspace import Workspace
 from continual.policy.models import Policy
@@ -85,6 +85,7 @@ def _accept(
         if item.id != kept and item.n_rows == len(given.came):  # the whole batch was refused, under another policy
             ws.batches.resolve(item.id, "replayed")
     _supersede(ws, ref, batch)
+    _supersede_rows(ws, ref, batch, given.came)
 
 
 def _refuse(ws: Workspace, ref: BatchRef, batch: str, frame: pd.DataFrame | None, reason: str, as_of: datetime) -> None:
@@ -109,3 +110,17 @@ def _supersede(ws: Workspace, ref: BatchRef, batch: str) -> None:
             ws.batches.record(replace(old, state="superseded"))
             for item in ws.batches.items(batch_id=old_id, state="open"):
                 ws.batches.resolve(item.id, "superseded")
+
+
+def _supersede_rows(ws: Workspace, ref: BatchRef, batch: str, came: pd.DataFrame) -> None:
+    """Rows that were set aside from an accepted delivery are settled once a corrected one under the same name brings
+    them all again, by their keys: those that still fail are in an item of its own."""
+    from continual.stores.batches import batch_id
+
+    earlier = [batch_id(ws.app, b.stream, b.content_hash) for b in ws.batches.batches(stream=ref.stream, name=ref.name)]
+    open_items = [i for old in earlier if old != batch for i in ws.batches.items(batch_id=old, state="open")]
+    brought = set(came["record_key"].dropna()) if open_items else set()
+    for item in open_items:
+        keys = stored_rows(ws, item).get("record_key")
+        if keys is not None and keys.notna().all() and brought.issuperset(keys):
+            ws.batches.resolve(item.id, "superseded")
