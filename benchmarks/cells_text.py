@@ -49,7 +49,8 @@ From profiles of 10 days at 256 bins on a busy machine, CPU a day of 111,111 row
 - **Pairs.** Sums take 3.2 ms, counts of both models 2.6 ms: 10 groupings of 200 to 850 cells, each a table that leaves
   the level-1 cache (sums of two groupings at once would have tables of 4,000 cells and more). Counts are
   4,650 x 528 numbers a model and day, more than a day has rows; packed in planes of bits they are 0.45 MB a
-  model. A day's other sums are 0.6 MB of float64 that do not compress, and SQLite writes every byte twice, to its log and to the file.
+  model. A day's other sums are 0.6 MB of float64 that do not compress, and SQLite writes every byte
+  twice, to its log and to the file.
 - **Window.** Counts are read from memory once for each metric that ranks, and that is what it costs: slices whose
   counts fit in a byte are kept in bytes (a pass takes 0.9 ms a model instead of 2.9), `overall` apart. SQLite hands the
   blobs over in 9 ms of 120, without sorting them; unpacking takes 10 ms, 5,000 results about 20 ms.
