@@ -30,16 +30,20 @@ MODES = {
     "lacking": "auto",
     "mirrored": "auto",
     "viewed": "auto",
+    "surveyed": "auto",
 }
-#: Application -> what else its policy says.
-MORE = {"viewed": "notify: {to_env: ONCALL_URLS}\n"}
+#: Application -> what its policy says instead of what.
+EDITS = {
+    "viewed": ("zoo: {versions: 0}\n", "zoo: {versions: 0}\nnotify: {to_env: ONCALL_URLS}\n"),
+    "surveyed": ("labeler: {kind: stream}", "labeler: {kind: csv}\nlabelling: {budget: 60}"),
+}
 
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     from deployment import Deployment
 
-    made = Deployment(tmp_path_factory.mktemp("deployment"), MODES, MORE)
+    made = Deployment(tmp_path_factory.mktemp("deployment"), MODES, EDITS)
     try:
         yield made.start()
     finally:

@@ -36,13 +36,13 @@ LOG_TAIL = 12
 class Deployment:
     """Airflow and MLflow with one policy per test module."""
 
-    def __init__(self, root: Path, modes: dict[str, str], more: dict[str, str]) -> None:
-        """modes: application -> promotion mode. more: application -> lines at the end of its policy."""
+    def __init__(self, root: Path, modes: dict[str, str], edits: dict[str, tuple[str, str]]) -> None:
+        """modes: application -> promotion mode. edits: application -> (old, new) text of its policy."""
         self.root = root
         configs = root / "configs"
         configs.mkdir(parents=True)
         for app, mode in modes.items():
-            (configs / f"{app}.yaml").write_text(policy(app, mode) + more.get(app, ""))
+            (configs / f"{app}.yaml").write_text(policy(app, mode).replace(*edits.get(app, ("", ""))))
             for stream in ("predictions", "labels"):
                 (root / "landing" / app / stream).mkdir(parents=True)
         self.apps = tuple(modes)

@@ -120,13 +120,13 @@ def test_a_frame_is_as_dark_as_airflow_around_it(person: Person) -> None:
 
 
 @pytest.fixture(scope="module")
-def clerk(chromium: Browser, deployment: Deployment, viewed: Viewed) -> Iterator[Person]:
+def clerk(chromium: Browser, deployment: Deployment) -> Iterator[Person]:
     yield from _signed_in(chromium, deployment, "light")
 
 
 def _form(clerk: Person, dag: str, *titles: str) -> None:
     """Trigger's dialog, with every field's title and what it is for."""
-    clerk.page.goto(f"{clerk.airflow}/dags/{APP}.{dag}")
+    clerk.page.goto(f"{clerk.airflow}/dags/{dag}")
     clerk.page.get_by_role("button", name="Trigger", exact=False).first.click()
     dialog = clerk.page.get_by_role("dialog")
     for title in titles:  # a star follows those that must be filled in
@@ -135,11 +135,11 @@ def _form(clerk: Person, dag: str, *titles: str) -> None:
 
 
 def test_the_form_of_retrain(clerk: Person) -> None:
-    _form(clerk, "retrain", "As of", "Reason")
+    _form(clerk, f"{APP}.retrain", "As of", "Reason")
 
 
 def test_the_form_of_replay(clerk: Person) -> None:
-    _form(clerk, "replay", "Policies", "From", "Until", "Every", "Jobs")
+    _form(clerk, f"{APP}.replay", "Policies", "From", "Until", "Every", "Jobs")
 
 
 def test_the_form_of_rollback_proposes_the_versions_there_are(
@@ -152,15 +152,12 @@ def test_the_form_of_rollback_proposes_the_versions_there_are(
         lambda: deployment.airflow.http.get(details)["params"]["to"]["schema"].get("examples"),
     )
     assert field == ["1"]
-    _form(clerk, "rollback", "Version to leave", "To version", "Reason")
+    _form(clerk, f"{APP}.rollback", "Version to leave", "To version", "Reason")
 
 
-def test_the_form_of_label_proposes_the_slices_of_the_policy(
-    clerk: Person, deployment: Deployment, viewed: Viewed
-) -> None:
-    viewed.lender.edit("labeler: {kind: stream}", "labeler: {kind: csv}\nlabelling: {budget: 60}")
-    deployment.airflow.wait_for_dags([f"{APP}.label"], timeout=120)
-    _form(clerk, "label", "Labels", "Reason", "Slice")
+def test_the_form_of_label_is_there_where_people_are_asked(clerk: Person, deployment: Deployment) -> None:
+    deployment.airflow.wait_for_dags(["surveyed.label"], timeout=120)
+    _form(clerk, "surveyed.label", "Labels", "Reason", "Slice")
 
 
 # --- MLflow ---
