@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
+import pandas as pd
 import pytest
 from deployment import Deployment
 from lender import Lender
@@ -23,6 +24,7 @@ def lender(deployment: Deployment) -> Lender:
     lender.deliver(10, 24)
     deployment.run("stored.ingest", days(10, 24))
     deployment.idle("stored")
+    lender.edit("slices:\n", "scoring: {source: to-score, target: scored}\nslices:\n")
     return lender
 
 
@@ -82,3 +84,20 @@ def _docs(deployment: Deployment, run: DagRun) -> dict[str, str]:
     pages = {name: deployment.visit(urljoin(address, batch)) for batch, name in found}
     assert {page.status_code for page in pages.values()} == {200}
     return {name: page.text for name, page in pages.items()}
+
+
+def test_files_that_users_hand_in_are_answered_and_logged_once(
+    deployment: Deployment, lender: Lender, built: DagRun
+) -> None:
+    rows = predictions(24, None).drop(columns=["model_version", "prediction"])
+    folder = lender.settings.home / "to-score"
+    folder.mkdir()
+    rows.to_csv(folder / "branch 7.csv", index=False)
+    run = deployment.run("stored.score", as_of=day(25).isoformat())
+    assert f"{len(rows)} rows of 1 files scored; branch 7.csv" in deployment.reason(run, "score")
+    answered = pd.read_csv(lender.settings.home / "scored" / "branch 7.csv", dtype={"model_version": str})
+    assert set(answered["model_version"]) == {"1"}
+    logged = lender.ws().log.read_predictions(days(24, 25), day(25))
+    assert sorted(logged["record_key"]) == sorted(answered["record_key"]) == sorted(rows["record_key"])
+    deployment.again(run)  # cleared: nothing new
+    assert len(lender.ws().log.read_predictions(days(24, 25), day(25))) == len(rows)

@@ -92,11 +92,11 @@ def test_fifty_applications_parse_and_import_nothing_heavy(place, repository):
 
 def test_s50_an_invalid_policy_leaves_the_other_applications_their_dags(place, repository):
     folder, write = place
-    write("sound")
+    write("sound", ("seed: 0", "seed: 0\nscoring: {source: to-score, target: scored, schedule: '@hourly'}"))
     write("broken", ("every_days: 28", "every_dayz: 28"))
     found = _parse(folder, repository)
     assert sorted(found["dags"]) == [
-        f"sound.{dag}" for dag in ("data", "ingest", "monitor", "replay", "retrain", "rollback", "store")
+        f"sound.{dag}" for dag in ("data", "ingest", "monitor", "replay", "retrain", "rollback", "score", "store")
     ]
     kind, text = found["problem"]
     assert kind == "PolicyError"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from flow_server import Server
@@ -14,6 +15,8 @@ from flow_tasks import Deployment, day
 from continual.api import Application
 from continual.core.window import Window
 from continual.flows import monitor, settle
+from continual.flows.score_files import score_files
+from continual.flows.serving_check import answers
 from continual.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -52,8 +55,24 @@ def test_a_model_of_classes_or_numbers_is_judged_promoted_measured_watched_and_c
     found = Application.of(place.ws()).compare("2", "1", Window(day(12), day(23)), as_of=day(30))
     found = found[found["slice"] == "overall"].set_index("metric")
     assert found.loc[primary, "low"] > 0  # version 2 would have been better
+    scored_in_batches(place)
     weak = app.discover(Window(day(12), day(23)), as_of=day(30))
     assert isinstance(weak, list)
+
+
+def scored_in_batches(place: Deployment) -> None:
+    config = place.settings.configs / f"{place.app}.yaml"
+    config.write_text(config.read_text() + "scoring: {source: to-score, target: scored}\n")
+    (place.settings.home / "to-score").mkdir()
+    rows = place.rows(30)[0].head(20)
+    rows.to_parquet(place.settings.home / "to-score" / "x.parquet", index=False)
+    score_files(place.ws(), day(31))
+    told = pd.read_parquet(place.settings.home / "scored" / "x.parquet").set_index("record_key")
+    columns, ws = list(place.ws().policy.label.target.columns), place.ws()
+    assert list(told.columns) == ["event_time", "model_version", *columns]
+    logged = ws.log.read_predictions(Window(day(30), day(31)), day(31)).set_index("record_key")
+    pd.testing.assert_frame_equal(told[columns], logged.loc[told.index, columns])
+    np.testing.assert_allclose(answers(ws, "2", rows), ws.policy.label.target.answers(told))
 
 
 def test_a_live_model_that_goes_bad_raises_the_alarm(place: Deployment) -> None:

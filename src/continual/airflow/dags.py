@@ -68,6 +68,7 @@ def application_dags(policy: Policy) -> list[DAG]:
     assets = Assets(policy.application)
     loop = [_ingest(policy, assets), _monitor(policy, assets), _retrain(policy, assets), _rollback(policy, assets)]
     loop += [_label(policy, assets)] if policy.labeler.asks else []
+    loop += [_score(policy)] if policy.scoring else []
     return [*loop, _store(policy), _data(policy), _replay(policy)]
 
 
@@ -163,6 +164,13 @@ def _label(policy: Policy, assets: Assets) -> DAG:
     doc = "Asks people for labels, where the pending verdict needs them most, and retrains when they are in."
     with _dag(policy, "label", [assets.labels_due], doc, {**FORM, "slice": label_slice(policy), "as_of": AS_OF}) as dag:
         _labels(policy, emits=assets.retrain_due)
+    return dag
+
+
+def _score(policy: Policy) -> DAG:
+    doc = "Answers the files that users hand in, with the champion; every row enters the log once."
+    with _dag(policy, "score", policy.scoring.schedule if policy.scoring else None, doc, {"as_of": AS_OF}) as dag:
+        _task(policy, "score")
     return dag
 
 

@@ -200,6 +200,12 @@ def verify(call: Call) -> Outcome:
     return flow(call.ws, call.moment.as_of)
 
 
+def score(call: Call) -> Outcome:
+    from continual.flows.score_files import score_files as flow
+
+    return flow(call.ws, call.moment.as_of, call.progress)
+
+
 def data(call: Call) -> Outcome:
     from continual.flows.data_form import act
 
@@ -227,6 +233,6 @@ TASKS: dict[str, Callable[[Call], Outcome]] = {
     f.__name__: f
     for f in (
         validate, append, publish, measure, watch, decide, zoo, curate, train, evaluate, judge, promote, roll_back,
-        verify, ask, offer, collect, survey, build, resettle, tidy, data, replay,
+        verify, ask, offer, collect, survey, build, resettle, tidy, data, replay, score,
     )
 }  # fmt: skip

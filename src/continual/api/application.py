@@ -239,6 +239,12 @@ class Application(Datasets, Decisions, Expectations, Withdrawals):
         days, known = self._asked(window, as_of)
         return back_score.back_score(self.workspace, version, days, known, progress)
 
+    def score_files(self, *, as_of: datetime, progress: back_score.Progress | None = None) -> Outcome:
+        """Let the champion answer every file of the policy's `scoring.source` that it did not answer yet."""
+        from continual.flows import score_files
+
+        return score_files.score_files(self.workspace, as_of, progress)
+
     def build(
         self,
         window: Window | str = WINDOW,

@@ -1,4 +1,4 @@
-"""`continual score` and `continual cells`: work that makes later questions cheap."""
+"""`continual score`, in batches or over the log, and `continual cells`: work that makes later questions cheap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from continual.cli.deployment import deployment
-from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples
+from continual.cli.options import HOME, AppArgument, AsOf, ConfigsOption, HomeOption, JsonOption, examples, now
 from continual.cli.output import print_json, say
 from continual.cli.progress import progress_bar
 from continual.cli.store_options import WindowOption
@@ -22,13 +22,22 @@ cells_commands = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog=examples("continual score 3", "continual score 3 --app flights --window 2013-07-01..2013-08-01")
+        epilog=examples(
+            "continual score --app loans",
+            "continual score 3",
+            "continual score 3 --app flights --window 2013-07-01..2013-08-01",
+        )
     )(score)
     app.add_typer(cells_commands, name="cells")
 
 
 def score(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A registered version.", show_default=False)],
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]", help="A registered version over the log; left out: new files.", show_default=False
+        ),
+    ] = None,
     app: Annotated[str | None, typer.Option("--app", help="Application; needed when there are several.")] = None,
     window: WindowOption = "28d",
     as_of: AsOf = None,
@@ -36,7 +45,8 @@ def score(
     configs: ConfigsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a registered version answer every logged row of a window that it did not serve, so that it can be compared.
+    """Let the champion answer the files of `scoring.source`; or VERSION every logged row of a window that it did not
+    serve, so that it can be compared.
 
     Day by day, in chunks; what is scored stays when it is interrupted. MLflow must run.
     """
@@ -45,8 +55,11 @@ def score(
     here = deployment(home, configs)
     found = Application.of(here.act(app))
     here.check_mlflow()
-    with progress_bar(f"version {version}") as tell:
-        outcome = found.score(version, window, as_of=as_of, progress=tell)
+    with progress_bar(f"version {version}" if version else "files") as tell:
+        if version:
+            outcome = found.score(version, window, as_of=as_of, progress=tell)
+        else:
+            outcome = found.score_files(as_of=as_of or now(), progress=tell)
     _say(outcome, as_json)
 
 

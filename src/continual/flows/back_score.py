@@ -50,7 +50,7 @@ def back_score(
 def _day(ws: Workspace, version: str, day: date, as_of: datetime) -> int:
     rows = _missing(ws, version, day, as_of)
     for part in _chunks(rows):
-        table = _table(ws, version, part, answers(ws, version, part), as_of)
+        table = score_table(ws, version, part, answers(ws, version, part), as_of)
         keys = [digest(part["record_key"].tolist()), version]
         ws.log.append_scores(table, digest(["scores", *keys])[:32])
     return len(rows)
@@ -70,7 +70,7 @@ def _chunks(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows.iloc[start : start + CHUNK]
 
 
-def _table(ws: Workspace, version: str, rows: pd.DataFrame, found: Floats, as_of: datetime) -> pa.Table:
+def score_table(ws: Workspace, version: str, rows: pd.DataFrame, found: Floats, as_of: datetime) -> pa.Table:
     """Rows of the table `scores`."""
     import pandas as pd
     import pyarrow as pa

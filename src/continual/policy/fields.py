@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
@@ -32,4 +33,6 @@ def _model(hint: Any, value: Any) -> type[BaseModel] | None:
         if isinstance(mark, InFamily):
             kind = value.get("kind") if isinstance(value, dict) else None
             return mark.family.get(kind) if isinstance(kind, str) and kind in mark.family.kinds else None
+    if isinstance(hint, UnionType):  # a section that may be left out
+        hint = next((part for part in get_args(hint) if part is not type(None)), None)
     return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None

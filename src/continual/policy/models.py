@@ -22,8 +22,10 @@ from continual.labelers.base import LABELERS, Labeler
 from continual.metrics.base import METRICS, Metric, Task
 from continual.models.spec import Features, Trainer, default_steps
 from continual.monitors.base import MONITORS, Monitor
+from continual.policy.cron import Cron
 from continual.policy.labelling import Labelling
 from continual.policy.notify import Notify
+from continual.policy.scoring import ScoringPolicy
 from continual.policy.training_window import WindowPolicy
 from continual.samplers.base import SAMPLERS, Sampler
 from continual.sources.base import SOURCES, Source
@@ -42,17 +44,6 @@ def _aware(value: datetime) -> datetime:
 
 Instant = Annotated[datetime, AfterValidator(_aware)]
 _SOME_TIME = timedelta(0)  # durations that must be longer than nothing
-
-
-def _cron(value: str) -> str:
-    from croniter import croniter  # type: ignore[import-untyped]
-
-    if value != "@quarterly" and not croniter.is_valid(value):  # @quarterly is Airflow's own
-        raise ValueError("must be a cron expression such as '0 6 * * *' or a preset such as '@daily'")
-    return value
-
-
-Cron = Annotated[str, AfterValidator(_cron)]
 
 
 #: Part of a column's name.
@@ -210,6 +201,7 @@ class Policy(Section):
     prices: Prices = Field(default_factory=Prices, description="What a better model is worth and what a retrain costs.")
     promotion: Promotion = Field(default_factory=Promotion)
     serving: ServingPolicy = Field(default_factory=ServingPolicy)
+    scoring: ScoringPolicy | None = Field(None, description="Files to be answered in batches; empty: none.")
     store: StorePolicy = Field(default_factory=StorePolicy)
     notify: Notify = Field(default_factory=Notify, description="Who is told what, and when not.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds sampling and training.")

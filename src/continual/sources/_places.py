@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from continual.errors import BatchError
 from continual.sources.base import SourceUnavailable
@@ -137,6 +140,36 @@ def read_bytes(locator: str) -> bytes:
         return Path(locator).read_bytes()
     fs, path = _filesystem(locator)
     return bytes(_answers(locator, lambda: fs.cat_file(path)))
+
+
+@contextmanager
+def opened(locator: str) -> Iterator[BinaryIO]:
+    """To be read from any position; raises as `read_bytes`."""
+    if not is_url(locator):
+        with open(locator, "rb") as file:
+            yield file
+        return
+    fs, path = _filesystem(locator)
+    with _answers(locator, lambda: fs.open(path, "rb")) as file:
+        yield file
+
+
+def put_file(made: Path, location: str) -> None:
+    """Copy a local file to where it is to lie: renamed into a local folder, one put into an object store.
+
+    Raises
+    ------
+    OSError: the disk. SourceUnavailable: the object store does not answer.
+    """
+    if is_url(location):
+        fs, path = _filesystem(location)
+        _answers(location, lambda: fs.put_file(str(made), path))
+        return
+    place = Path(location)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    shutil.copyfile(made, part)
+    part.replace(place)
 
 
 def sha256(locator: str) -> str:
