@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ def main() -> None:
 def _inject(home: Path, numbers: list[int], seed: int, kept: Path) -> None:
     # a server's folder is a run's own: a killed campaign leaves one behind
     server = Server(home / f"mlflow{len(list(home.glob('mlflow*')))}" / "mlflow")
-    hands = Hands(server)
+    hands, commit = Hands(server), _commit()
     try:
         stages = Stages(server.folder.parent, server)
         stage = Stage(stages)
@@ -66,10 +67,18 @@ def _inject(home: Path, numbers: list[int], seed: int, kept: Path) -> None:
             rng = np.random.default_rng([seed, number])
             outcome = one(stage, hands, rng, *_drawn(rng))
             with kept.open("a") as file:
-                file.write(json.dumps({"number": number, **outcome}) + "\n")
+                file.write(json.dumps({"number": number, **outcome, "commit": commit}) + "\n")
     finally:
         hands.close()
         server.stop()
+
+
+def _commit() -> str:
+    """Which code the fault met; '+' where the work tree held more than that."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip()
 
 
 def _drawn(rng: np.random.Generator) -> tuple[Act, Fault]:
@@ -116,6 +125,9 @@ def report(found: pd.DataFrame, seed: int) -> str:
         "champions, ledger and alias apart: each would be counted here. Slowest way back: "
         f"{found['resumed'].max():.0f} s (on a busy machine, without the 30 s that another run waits for a dead run's "
         "lease).\n",
+        "Code: "
+        + ", ".join(f"{n} at {commit}" for commit, n in found["commit"].value_counts(sort=False).items())
+        + ".\n",
         table.to_markdown(),
         "",
         "| fault | what it is |\n|---|---|",

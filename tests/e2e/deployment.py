@@ -29,7 +29,7 @@ IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-NAMES = ("ingest", "monitor", "retrain", "rollback", "store", "data", "replay")
+NAMES = ("ingest", "monitor", "retrain", "rollback", "score", "store", "data", "replay")
 LOG_TAIL = 12
 
 

@@ -59,6 +59,7 @@ monitor: {kind: e_detector}
 trigger: {kind: schedule, every_days: 60}
 promotion: {mode: MODE, cooldown: 3d}
 zoo: {versions: 0}
+scoring: {source: to-score/APP, target: scored/APP}
 """
 
 

@@ -9,6 +9,7 @@ from deployment import NAMES, Deployment
 
 pytestmark = pytest.mark.e2e
 FORMS = {"ingest": [], "monitor": [], "retrain": ["as_of", "reason"], "rollback": ["leave", "to", "reason", "as_of"]}
+FORMS["score"] = ["as_of"]
 FORMS["store"] = ["window", "as_of"]
 FORMS["data"] = ["action", "reason", "window", "where", "slice", "files", "stream", "withdrawal"]
 FORMS["replay"] = ["policies", "start", "end", "every", "jobs"]
@@ -26,6 +27,7 @@ EDGES = {
         ("promote", "verify"),
     },
     "rollback": {("roll_back", "verify")},
+    "score": set(),
     "data": set(),
     "store": {
         ("survey", "build"),

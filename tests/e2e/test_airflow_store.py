@@ -24,7 +24,6 @@ def lender(deployment: Deployment) -> Lender:
     lender.deliver(10, 24)
     deployment.run("stored.ingest", days(10, 24))
     deployment.idle("stored")
-    lender.edit("slices:\n", "scoring: {source: to-score, target: scored}\nslices:\n")
     return lender
 
 
@@ -90,12 +89,12 @@ def test_files_that_users_hand_in_are_answered_and_logged_once(
     deployment: Deployment, lender: Lender, built: DagRun
 ) -> None:
     rows = predictions(24, None).drop(columns=["model_version", "prediction"])
-    folder = lender.settings.home / "to-score"
-    folder.mkdir()
+    folder = lender.settings.home / "to-score" / lender.name
+    folder.mkdir(parents=True)
     rows.to_csv(folder / "branch 7.csv", index=False)
     run = deployment.run("stored.score", as_of=day(25).isoformat())
     assert f"{len(rows)} rows of 1 files scored; branch 7.csv" in deployment.reason(run, "score")
-    answered = pd.read_csv(lender.settings.home / "scored" / "branch 7.csv", dtype={"model_version": str})
+    answered = pd.read_csv(lender.settings.home / "scored" / lender.name / "branch 7.csv", dtype={"model_version": str})
     assert set(answered["model_version"]) == {"1"}
     logged = lender.ws().log.read_predictions(days(24, 25), day(25))
     assert sorted(logged["record_key"]) == sorted(answered["record_key"]) == sorted(rows["record_key"])

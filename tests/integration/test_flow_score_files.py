@@ -163,7 +163,8 @@ def test_a_file_that_cannot_be_scored_is_named_and_the_others_are_done(stages: S
     refused(
         lambda: score_files(world.ws(), AT),
         BatchError,
-        "1 files scored, 4 refused: a.parquet: a.parquet has no sector, bureau.*b.parquet.*c.parquet: .*income.*d.parquet",
+        "1 files scored, 4 refused: a.parquet: a.parquet has no sector, bureau.*"
+        "b.parquet.*c.parquet: .*income.*d.parquet",
     )
     assert world.logged()[0] == before + 50
     assert [path.name for path in (world.home / "scored").iterdir()] == ["good.parquet"]

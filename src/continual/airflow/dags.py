@@ -49,9 +49,6 @@ REPLAY = {
     "jobs": Param(1, type="integer", minimum=1, title="Jobs", description="Policies at a time, a process each."),
 }
 
-#: Started by the clock; the others by assets and people.
-SCHEDULED = {"ingest", "store"}
-
 
 class Assets:
     """What the DAGs of an application tell each other."""
@@ -78,7 +75,8 @@ def _dag(policy: Policy, name: str, schedule: Any, doc: str, params: dict[str, P
         schedule=schedule,
         description=doc,
         start_date=policy.active.start,
-        end_date=policy.active.end if name in SCHEDULED else None,
+        # the clock ends with the policy; assets and people may still start what they start
+        end_date=None if schedule is None or isinstance(schedule, list) else policy.active.end,
         catchup=False,
         max_active_runs=1,
         tags=["continual", policy.application],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from continual.policy.cron import Cron
 from continual.sources._places import checked_location
@@ -26,3 +26,9 @@ class ScoringPolicy(BaseModel):
     schedule: Cron | None = Field(None, description="Cron expression or preset of the score DAG; empty: by hand.")
     text: list[str] = Field([], description="CSV columns that hold text although their values look like numbers.")
     shadow: bool = Field(True, description="The version with the alias challenger answers too, for the log alone.")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.source.rstrip("/") == self.target.rstrip("/"):
+            raise ValueError("target must be another folder than source: answers would be scored again")
+        return self
