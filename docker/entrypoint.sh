@@ -54,6 +54,9 @@ case " ${NEEDS:-} " in *" mlflow "*)
     need AWS_ACCESS_KEY_ID s3_access_key
     export MLFLOW_BACKEND_STORE_URI="postgresql+psycopg2://mlflow:$PG_MLFLOW@$PG_AT/mlflow" ;;
 esac
+case " ${NEEDS:-} " in *" serving "*)
+    need CONTINUAL_SERVING_API_KEY serving_api_key ;; # without one the server would make its own, which nobody knows
+esac
 unset PG_AIRFLOW PG_MLFLOW PG_CONTINUAL REDIS_PASSWORD value
 
 exec "$@"

@@ -87,7 +87,7 @@ class Lender:
         then = Lender(self.name, replace(self.settings, configs=configs))
         for first, last in pairwise((0, *champions)):
             then.log(first, last)
-            then._retrain(day(last))
+            then.retrain(day(last))
         assert [reign.version for reign in self.ws().champions.read()] == [str(i + 1) for i in range(len(champions))]
         return self
 
@@ -99,7 +99,8 @@ class Lender:
         ws.log.append_predictions(pa.concat_tables(rows), f"p{first}-{last}")
         ws.log.append_labels(pa.concat_tables(truth), f"l{first}-{last}")
 
-    def _retrain(self, as_of: datetime) -> None:
+    def retrain(self, as_of: datetime) -> None:
+        """All of the retrain DAG, without Airflow."""
         made = curate.curate(self.ws(), as_of, "its past").data
         found = train.train(self.ws(), made["dataset"], "boosting").data
         trained = [evaluate.Trained(found["version"], "boosting", found["validation"])]

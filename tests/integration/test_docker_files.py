@@ -83,10 +83,31 @@ def test_every_service_is_given_the_secrets_it_needs():
         },
         "store": {"postgres_continual", "s3_access_key", "s3_secret_key"},
         "mlflow": {"postgres_mlflow", "s3_access_key", "s3_secret_key"},
+        "serving": {"serving_api_key"},
     }
     for name, service in OURS.items():
         wanted = set().union(*(needs[word] for word in service["environment"]["NEEDS"].split()))
         assert wanted <= set(service["secrets"]), name
+
+
+def test_serving_starts_when_it_is_asked_for_and_has_the_key_that_the_workers_ask_with():
+    serving = SERVICES["serving"]
+    assert serving["profiles"] == ["serving"]
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["serving"]
+    assert serving["command"][:3] == ["continual", "serve", "flights"]
+    assert compose(SERVING_APP="loans")["services"]["serving"]["command"][2] == "loans"
+    assert "serving_api_key" in SERVICES["airflow-worker"]["secrets"]
+    assert {"airflow_fernet_key", "postgres_airflow", "redis_password"}.isdisjoint(serving["secrets"])
+    assert serving["volumes"] == SERVICES["airflow-worker"]["volumes"]  # what it writes is what ingest reads
+
+
+def test_what_the_services_run_is_in_the_image():
+    """Every file of docker/ that a command or a health check names is copied there."""
+    copied = re.search(r"^COPY (docker/.*) /opt/continual/$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    assert copied
+    named = set(re.findall(r"/opt/continual/(\w+\.\w+)", (DOCKER / "compose.yaml").read_text()))
+    assert {"init.sh", "health.py"} <= named
+    assert named <= {Path(file).name for file in copied.group(1).split()}
 
 
 def test_dependencies_have_an_order():
@@ -109,7 +130,12 @@ def test_secrets_are_made_once_and_differ(tmp_path):
 
 @pytest.mark.parametrize(
     ("needs", "named"),
-    [("airflow", "postgres_airflow"), ("store", "postgres_continual"), ("mlflow", "postgres_mlflow")],
+    [
+        ("airflow", "postgres_airflow"),
+        ("store", "postgres_continual"),
+        ("mlflow", "postgres_mlflow"),
+        ("serving", "serving_api_key"),
+    ],
 )
 def test_nothing_starts_without_its_secrets(tmp_path, needs, named):
     env = {"PATH": "/usr/bin:/bin", "SECRETS": str(tmp_path), "NEEDS": needs}
@@ -135,6 +161,19 @@ def test_helm_values_and_manifests_are_yaml():
     assert files
     for file in files:
         assert list(yaml.safe_load_all(file.read_text())), file
+
+
+def test_kubernetes_serves_as_compose_does():
+    """Same arguments, same secrets asked for, nothing that can gain rights, probes on paths that are there."""
+    deployment, service = yaml.safe_load_all((DOCKER / "kubernetes" / "serving.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == SERVICES["serving"]["command"]
+    given = {item["name"]: item["value"] for item in container["env"]}
+    assert given["NEEDS"] == SERVICES["serving"]["environment"]["NEEDS"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["readinessProbe"]["httpGet"]["path"] in " ".join(SERVICES["serving"]["healthcheck"]["test"])
+    assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
 
 
 def test_the_build_context_holds_what_the_image_copies():

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,12 +32,21 @@ PATIENCE = 180.0
 
 
 class Topology:
-    """`with Topology(home, configs) as stack:` offers what `LocalStack` does."""
+    """`with Topology(home, configs) as stack:` offers what `LocalStack` does. Services of a profile are not started;
+    `start` does it, as `--profile` would."""
 
-    def __init__(self, home: Home, configs: Path, progress: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        configs: Path,
+        progress: Callable[[str], None] = lambda _: None,
+        only: Sequence[str] = (),
+        **variables: str,
+    ) -> None:
+        """only: start these and what they depend on. variables: of the compose file."""
         self.home, self.configs, self._progress = home, configs, progress
         self.secrets = home.root / "secrets"
-        names = ("postgres", "redis", "storage", "mlflow", "airflow-api", "exporter", "scheduler-health")
+        names = ("postgres", "redis", "storage", "mlflow", "airflow-api", "exporter", "serving", "scheduler-health")
         self.port = dict(zip(names, _free_ports(len(names)), strict=True))
         # not in the home: the database's user must reach it, and nobody else may reach the home
         self._database = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
@@ -46,7 +55,9 @@ class Topology:
             AIRFLOW_URL=self.airflow_url,
             MLFLOW_HOSTS=f"{LOOPBACK}:{self.port['mlflow']}",
             WORKER_CONCURRENCY="2",
+            **variables,
         )
+        self._only = only
         self.services: dict[str, Any] = self._file["services"]
 
     # --- what a caller uses ---
@@ -83,7 +94,7 @@ class Topology:
         self.home.create()
         subprocess.run(["sh", DOCKER / "secrets.sh", self.secrets], check=True, capture_output=True)
         try:
-            for name in order(self.services):
+            for name in order(self._wanted()):
                 began = time.monotonic()
                 getattr(self, f"_start_{name}", self._start)(name) if name in FOREIGN else self._start(name)
                 self._progress(f"{name} is ready ({time.monotonic() - began:.1f} s)")
@@ -91,6 +102,16 @@ class Topology:
             self.__exit__()
             raise
         return self
+
+    def _wanted(self) -> dict[str, Any]:
+        """Services to start: those of no profile, or `only` and what they depend on."""
+        wanted, todo = set[str](), list(self._only)
+        while todo:
+            name = todo.pop()
+            wanted.add(name)
+            todo += self.services[name].get("depends_on", {})
+        kept = wanted or {name for name, service in self.services.items() if "profiles" not in service}
+        return {name: service for name, service in self.services.items() if name in kept}
 
     def __exit__(self, *_: object) -> None:
         ours = [child for name, child in self.children.items() if name not in FOREIGN]
@@ -163,6 +184,7 @@ class Topology:
             "127.0.0.1:8080": f"{LOOPBACK}:{self.port['airflow-api']}",
             "127.0.0.1:5000": f"{LOOPBACK}:{self.port['mlflow']}",
             "127.0.0.1:9464": f"{LOOPBACK}:{self.port['exporter']}",
+            "127.0.0.1:8088": f"{LOOPBACK}:{self.port['serving']}",
             "0.0.0.0": LOOPBACK,
             "/var/lib/continual/home": str(self.home.root),
             "/etc/continual": str(self.configs),
@@ -178,15 +200,15 @@ class Topology:
         """Ask as Docker would: with the service's own health check."""
         test = [self._here(part) for part in self.services[name]["healthcheck"]["test"][1:]]
         if name == "airflow-worker":  # `celery inspect` imports Airflow, 5 CPU-s a time: the log says it first
-            self._until(name, lambda: "ready." in self.children[name].log.read_text(errors="replace"))
+            self.until(name, lambda: "ready." in self.children[name].log.read_text(errors="replace"))
         shell = self.services[name]["healthcheck"]["test"][0] == "CMD-SHELL"
         command = ["sh", str(DOCKER / "entrypoint.sh"), *(["sh", "-c", test[0]] if shell else test)]
         environment = {**self._environment(name), "HOSTNAME": os.uname().nodename}
-        self._until(
+        self.until(
             name, lambda: subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
         )
 
-    def _until(self, name: str, ready: Callable[[], bool]) -> None:
+    def until(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not ready():
             self.children[name].check()
@@ -221,7 +243,7 @@ class Topology:
             "PGPASSWORD": self.secret("postgres_superuser"),
         }
         ask = [program("psql"), "-U", "postgres", "-c", "select 1"]
-        self._until(name, lambda: subprocess.run(ask, env=login, capture_output=True, check=False).returncode == 0)
+        self.until(name, lambda: subprocess.run(ask, env=login, capture_output=True, check=False).returncode == 0)
         if first:
             subprocess.run(["sh", DOCKER / "postgres.sh"], env=login, check=True, capture_output=True)
 
@@ -236,12 +258,12 @@ class Topology:
         self.children[name] = Child(
             name, [shell, flag, script], {"PATH": "/usr/bin:/bin"}, self.home.logs / "redis.log"
         )
-        self._until(name, lambda: "Ready to accept connections" in self.children[name].log.read_text())
+        self.until(name, lambda: "Ready to accept connections" in self.children[name].log.read_text())
 
     def _start_storage(self, name: str) -> None:
         server = [str(REPOSITORY / ".venv" / "bin" / "moto_server"), "-H", LOOPBACK, "-p", str(self.port["storage"])]
         self.children[name] = Child(name, server, dict(os.environ), self.home.logs / "storage.log")
-        self._until(name, lambda: _answers(f"http://localhost:{self.port['storage']}/moto-api/"))
+        self.until(name, lambda: _answers(f"http://localhost:{self.port['storage']}/moto-api/"))
 
 
 def _as(user: Any) -> Mapping[str, Any]:

@@ -1,0 +1,93 @@
+"""The service `serving` of the compose file beside PostgreSQL, object storage and MLflow: key, kill -9, promotion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+import requests
+from flow_world import refused
+from lender import Lender
+from loans import applications, day, days, policy
+from topology import Topology
+
+from continual.errors import ModelUnavailable
+from continual.flows import ingest, verify
+from continual.local.home import Home
+from continual.settings import Settings
+
+pytestmark = [pytest.mark.production, pytest.mark.timeout(1800)]
+FEATURES = ["record_key", "income", "bureau", "sector", "region"]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    root, before = tmp_path_factory.mktemp("serving"), dict(os.environ)
+    (root / "configs").mkdir()
+    only = ("storage", "mlflow", "exporter")
+    try:
+        with Topology(Home(root / "home"), root / "configs", print, only, SERVING_APP="lent") as made:
+            text = policy("lent").replace("  labels: landing", '  pattern: "{date}-*.parquet"\n  labels: landing')
+            url = f"http://127.0.0.1:{made.port['serving']}"
+            (root / "configs" / "lent.yaml").write_text(f'{text}serving: {{url: "{url}", wait: 60s}}\n')
+            found = made.environment
+            os.environ.update({k: v for k, v in found.items() if k.startswith(("AWS_", "MLFLOW_", "CONTINUAL_"))})
+            os.environ["CONTINUAL_SERVING_API_KEY"] = made.secret("serving_api_key")  # as the workers have it
+            yield made
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def lender(stack: Topology) -> Lender:
+    made = Lender("lent", Settings.from_environment(stack.environment)).past(10)
+    stack.start("serving")
+    return made
+
+
+def _call(stack: Topology, path: str, key: str | None, **body: Any) -> requests.Response:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return requests.post(f"http://127.0.0.1:{stack.port['serving']}{path}", json=body, headers=headers, timeout=30)
+
+
+def _rows(number: int) -> list[dict[str, Any]]:
+    found = applications(number).head(20)
+    return [{**row, "event_time": str(day(number + 0.5).isoformat())} for row in found[FEATURES].to_dict("records")]
+
+
+def test_s60_only_who_has_the_key_of_the_secret_is_answered(stack: Topology, lender: Lender) -> None:
+    assert _call(stack, "/predict", None, rows=_rows(10)).status_code == 401
+    assert _call(stack, "/predict", "another", rows=_rows(10)).status_code == 401
+    answered = _call(stack, "/predict", stack.secret("serving_api_key"), rows=_rows(10)).json()["predictions"]
+    assert {row["model_version"] for row in answered} == {"1"}
+
+
+def test_s59_what_was_answered_before_kill_9_is_in_the_log_once(stack: Topology, lender: Lender) -> None:
+    stack.kill("serving")
+    stack.start("serving")
+    landing = lender.settings.home / "landing" / "lent" / "predictions"
+    stack.until("serving", lambda: any(landing.glob("*.parquet")))
+    shipped = pd.concat([pd.read_parquet(file) for file in landing.glob("*.parquet")])
+    assert sorted(shipped["record_key"]) == sorted(row["record_key"] for row in _rows(10))
+    window = days(10, 11)
+    for _ in range(2):
+        validated = ingest.validate(lender.ws(), window, window.end)
+        ingest.append(lender.ws(), validated.data["accepted"], window.end)
+    logged = lender.ws().log.read_predictions(window, window.end)
+    assert sorted(logged["record_key"]) == sorted(shipped["record_key"])
+    assert logged["prediction"].between(0, 1).all()
+
+
+def test_s37_a_promotion_is_done_when_the_server_answers_with_it(stack: Topology, lender: Lender) -> None:
+    lender.log(11, 20)
+    lender.retrain(day(20))  # promotes and verifies: the server is asked
+    assert lender.champion() == "2"
+    answered = _call(stack, "/predict", stack.secret("serving_api_key"), rows=_rows(21)).json()["predictions"]
+    assert {row["model_version"] for row in answered} == {"2"}
+    stack.kill("serving")
+    lender.edit("wait: 60s", "wait: 1s")
+    refused(lambda: verify.verify(lender.ws(), day(20)), ModelUnavailable, "no answer")
