@@ -65,8 +65,14 @@ test: $(VENV)/.dev $(STUDIO)/.installed browser ## All tests: unit, integration,
 	@$(BIN)/pytest -n 2 --dist loadfile tests/integration
 	@$(BIN)/pytest tests/e2e
 
+.PHONY: prometheus
+prometheus: ## Prometheus and promtool into var/prometheus: Debian's package, unpacked and not installed
+	@command -v promtool > /dev/null || test -x var/prometheus/usr/bin/promtool || { mkdir -p var/prometheus && cd var/prometheus && \
+	  apt-get update -qq && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || \
+	  echo "No promtool here and none could be unpacked: put it on the PATH."
+
 .PHONY: production
-production: $(VENV)/.dev ## The story on the topology of docker/compose.yaml, natively; a fresh unlocked install (15 minutes)
+production: $(VENV)/.dev prometheus ## The story on the topology of docker/compose.yaml, natively; a fresh unlocked install (15 minutes)
 	@$(BIN)/pytest tests/production
 
 .PHONY: unit

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import requests
+import yaml
+from compose_file import DOCKER
+from flow_server import free_port
 from flow_world import refused
 from lender import Lender
 from loans import applications, day, days, policy
@@ -17,9 +21,12 @@ from topology import Topology
 from continual.errors import ModelUnavailable
 from continual.flows import ingest, verify
 from continual.local.home import Home
+from continual.local.process import Child
 from continual.settings import Settings
 
 pytestmark = [pytest.mark.production, pytest.mark.timeout(1800)]
+#: Path below /api/v1/ -> what Prometheus says.
+Ask = Callable[[str], Any]
 FEATURES = ["record_key", "income", "bureau", "sector", "region"]
 
 
@@ -80,6 +87,55 @@ def test_s59_what_was_answered_before_kill_9_is_in_the_log_once(stack: Topology,
     logged = lender.ws().log.read_predictions(window, window.end)
     assert sorted(logged["record_key"]) == sorted(shipped["record_key"])
     assert logged["prediction"].between(0, 1).all()
+
+
+@pytest.fixture(scope="module")
+def watched(
+    stack: Topology, lender: Lender, prometheus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ask]:
+    """A Prometheus with the rules of docker/, as the how-to sets it up."""
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    targets = [f"127.0.0.1:{stack.port[name]}" for name in ("exporter", "serving")]
+    key = {"credentials_file": str(stack.secrets / "serving_api_key")}
+    jobs = [{"job_name": "continual"}, {"job_name": "continual-serving", "authorization": key}]
+    jobs = [job | {"static_configs": [{"targets": [target]}]} for job, target in zip(jobs, targets, strict=True)]
+    every = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config = {"global": every, "rule_files": [str(DOCKER / "alerts.yaml")], "scrape_configs": jobs}
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    command = [str(prometheus / "prometheus"), f"--config.file={folder / 'prometheus.yaml'}"]
+    command += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}"]
+    child = Child("prometheus", command, {"PATH": os.environ["PATH"]}, folder / "log")
+    try:
+        yield lambda path: requests.get(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=10).json()["data"]
+    finally:
+        child.stop()
+
+
+def _alerts(ask: Ask) -> dict[str, str]:
+    return {found["labels"]["alertname"]: found["state"] for found in ask("alerts")["alerts"]}
+
+
+def test_a_prometheus_sees_what_is_wrong_and_nothing_else(stack: Topology, lender: Lender, watched: Ask) -> None:
+    def up() -> bool:
+        try:
+            return [target["health"] for target in watched("targets")["activeTargets"]] == ["up", "up"]
+        except requests.ConnectionError:
+            return False
+
+    stack.until("serving", up)
+    stack.until("exporter", lambda: "NothingIngested" in _alerts(watched))
+    rules = [rule for group in watched("rules")["groups"] for rule in group["rules"]]
+    assert {rule["health"] for rule in rules} == {"ok"}
+    # the history is of 2024, its rows are known since then: nothing came in, nothing was measured, by today's clock
+    assert set(_alerts(watched)) <= {"NothingIngested", "EvaluationOld"}
+    assert _alerts(watched)["NothingIngested"] == "firing"
+    lender.deliver_one("predictions", 12, pd.DataFrame({"nothing": [1.0]}))
+    assert ingest.validate(lender.ws(), days(12, 13), day(13)).data["refused"]
+    stack.kill("serving")
+    stack.until("exporter", lambda: {"QuarantineWaits", "ServingDown"} <= set(_alerts(watched)))
+    assert _alerts(watched)["ServingDown"] == "pending"  # five minutes
+    stack.start("serving")
+    stack.until("serving", lambda: "ServingDown" not in _alerts(watched))
 
 
 def test_s37_a_promotion_is_done_when_the_server_answers_with_it(stack: Topology, lender: Lender) -> None:
