@@ -62,7 +62,8 @@ def main() -> None:
     page = _page(parsing, small, large)
     print(page)
     if given.write:
-        PAGE.write_text(page, encoding="utf-8")
+        _, mark, kept = PAGE.read_text(encoding="utf-8").partition("\n## In a real Airflow\n")  # load_airflow.py's part
+        PAGE.write_text(page + mark + kept, encoding="utf-8")
 
 
 def _parse(folder: Path, number: int) -> list[float]:

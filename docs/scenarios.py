@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "scenarios.md"
-SHOWN = 3
+SHOWN, SCENARIOS = 3, 62
 _TEST = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
 _NUMBERS = re.compile(r"(?<=_)s0?(\d{1,2})(?=_)")
 _ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.*?) \|$")
@@ -55,6 +55,7 @@ def problems(page: str, tests: dict[int, list[str]]) -> list[str]:
     existing = {name for names in tests.values() for name in names}
     said = [f"there is no test {name}" for name in re.findall(r"`(test_s\w+)`", page) if name not in existing]
     rows = {int(match[1]): match[3] for match in map(_ROW.match, page.splitlines()) if match}
+    said += [f"scenario {number} is not on the page" for number in range(1, SCENARIOS + 1) if number not in rows]
     return said + [f"scenario {number} has neither test nor reason" for number, text in rows.items() if not text]
 
 

@@ -55,7 +55,7 @@ def left(world: World) -> list[Path]:
     return [path for path in (world.home / "scoring").rglob("*") if path.is_file()]
 
 
-def test_answers_are_the_champions_and_every_row_is_logged_once(stages: Stages) -> None:
+def test_s38_answers_are_the_champions_not_the_newest_versions_and_logged_once(stages: Stages) -> None:
     world = scoring(stages("judged"))
     rows = hand_in(world, 24)
     before = world.logged()[0]
