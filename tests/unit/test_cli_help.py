@@ -93,7 +93,6 @@ def test_an_unknown_option_is_wrong_usage(path):
         (["completion", "tcsh"], "bash"),
         (["metrics", "--plot", "auc.docx"], ".png, .svg, .pdf"),
         (["compare", "3"], "CHAMPION"),
-        (["score"], "VERSION"),
         (["data", "erase", "--key", "a"], "--reason"),
         (["data", "erase", "--reason", "x"], "--key KEY or --keys FILE"),
         (["data", "expire", "--reason", "x"], "--older-than"),
