@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyiceberg.manifest import ManifestFile
 from pyiceberg.schema import Schema
 from store_log import DAY, FAR, START, WEEK, keys, labels, open_log, rows
 
 from continual.core.window import Window
 from continual.errors import BatchError
 from continual.stores.log import PredictionLog
+from continual.stores.log_days import added
 from continual.stores.log_schema import iceberg_schema
 
 pytestmark = pytest.mark.integration
@@ -184,3 +186,44 @@ def test_scores_are_kept_by_version_and_day_and_read_as_of(log: PredictionLog) -
     assert every[every["model_version"] == "1"]["prediction"].max() == 0.6
     with pytest.raises(BatchError, match="also wind"):
         log.append_scores(_scores(0, "1", 3).append_column("wind", pa.array([1.0] * 3)), "bad")
+
+
+def test_files_written_since_a_snapshot_are_found_without_opening_older_lists(log: PredictionLog) -> None:
+    """Lists of files are merged after every few commits here; an erasure rewrites files in between."""
+    log.append_predictions(rows(0), "c0")
+    table = log._log("predictions")
+    with table.load().transaction() as change:
+        change.set_properties({"commit.manifest.min-count-to-merge": "3", "commit.manifest-merge.enabled": "true"})
+    for day in range(1, 9):
+        log.append_predictions(rows(day), f"c{day}")
+        if day == 5:
+            log.erasure.erase(["2-1"])
+    now = table.load()
+    snapshots = [one.snapshot_id for one in now.metadata.snapshots]
+    for since in [None, *snapshots, 7]:
+        before = set()
+        if since in snapshots:
+            before = {task.file.file_path for task in now.scan(snapshot_id=since).plan_files()}
+        expected = {task.file.file_path for task in now.scan().plan_files()} - before
+        assert {task.file.file_path for task in added(now, since)} == expected, since
+    opened: list[str] = []
+    real = ManifestFile.fetch_manifest_entry
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            ManifestFile, "fetch_manifest_entry", lambda self, *a, **k: opened.append("") or real(self, *a, **k)
+        )
+        added(now, now.current_snapshot().parent_snapshot_id)
+    assert len(opened) == 1
+
+
+def test_what_changed_is_looked_up_again_when_the_log_changed(log: PredictionLog) -> None:
+    log.append_predictions(rows(0), "c0")
+    other, heads = PredictionLog(log.catalog_uri, log.warehouse, "flights"), log.heads()
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(3)]
+    assert (log.logged_days(FAR), log.touched_days(START, FAR), log.added_days(heads)) == (days[:1], days[:1], [])
+    other.append_predictions(rows(1), "c1")
+    assert (log.logged_days(FAR), log.touched_days(START, FAR)) == (days[:2], days[:2])
+    assert log.added_days(heads) == days[1:2]
+    other.append_labels(labels(("0-0", 1.0, 4)), "l")
+    assert log.added_days(heads) == days[:2]
+    assert log.logged_days(START) == []

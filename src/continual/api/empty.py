@@ -40,7 +40,7 @@ def _has_cells(ws: Workspace, window: Window, as_of: datetime) -> bool:
 
 def no_rows(ws: Workspace, window: Window, as_of: datetime) -> NotEnoughData | None:
     """Why there is nothing to say about a window; None: there are rows."""
-    days = ws.log.touched_days(None, as_of)
+    days = ws.log.logged_days(as_of)
     if set(days) & set(days_of(window)):
         return None
     must, known = "There must be rows in the window.", f"known by {as_of:%Y-%m-%d %H:%M}Z"

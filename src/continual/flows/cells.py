@@ -43,7 +43,7 @@ def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
     """Days whose cells are not there or miss rows or labels known by `as_of`: those of the window, and any other day
     that has cells."""
     as_of, layout = utc(as_of), plan_of(ws.policy).layout
-    logged = set(ws.log.touched_days(None, as_of))
+    logged = set(ws.log.logged_days(as_of))
     touched = logged & _touched(ws, layout, as_of)
     inside = logged & set(days_of(window))
     have = _days_with_cells(ws, _hull([*inside, *touched]), layout, as_of) if inside or touched else set()
@@ -152,7 +152,7 @@ def _incomplete(
     """Stale days, and for versions and pairs the days that were built without them."""
     if set(names) <= {LIVE}:
         return sorted(stale)
-    logged = set(ws.log.touched_days(None, as_of)) & set(days_of(window))
+    logged = set(ws.log.logged_days(as_of)) & set(days_of(window))
     return sorted(d for d in logged if d in stale or any((d - EPOCH).days not in found[n] for n in names))
 
 

@@ -40,7 +40,7 @@ def survey(ws: Workspace, window: str | None, as_of: datetime) -> Outcome:
 def _window(ws: Workspace, window: str | None, as_of: datetime) -> Window:
     if window:
         return report_window(ws.policy, as_of, window)
-    logged = ws.log.touched_days(None, as_of)
+    logged = ws.log.logged_days(as_of)
     if not logged:
         raise Skipped("There must be rows in the log.", f"none known by {as_of:%Y-%m-%d %H:%M}Z.", "nothing.")
     return Window(day_window(logged[0]).start, day_window(logged[-1]).end)

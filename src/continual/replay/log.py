@@ -116,6 +116,11 @@ class HistoryLog(PredictionLog):
         found = {EPOCH + timedelta(days=int(day)) for day in np.unique(np.concatenate(days))}
         return sorted(found | (self._withdrawn.days(since, as_of) if since else set()))
 
+    def logged_days(self, as_of: datetime) -> list[date]:
+        """See `PredictionLog.logged_days`."""
+        days = np.unique(self.history.event[self.history.known <= micros(as_of)] // DAY)
+        return [EPOCH + timedelta(days=int(day)) for day in days]
+
     def added_days(self, heads: Mapping[str, str]) -> list[date]:
         """History does not grow; rows may be withdrawn."""
         return sorted(self._withdrawn.days_after(int(heads.get("withdrawals", 0))))

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, EqualTo
@@ -17,6 +16,7 @@ from continual.core.window import Window, hull, utc
 from continual.stores import log_days, log_known, log_labels
 from continual.stores.key_index import KeyIndex
 from continual.stores.key_runs import Keys
+from continual.stores.log_changed import ChangedDays
 from continual.stores.log_commit import LogTable, open_catalog
 from continual.stores.log_erase import LogErasure
 from continual.stores.log_read import known_by, resolve, to_pandas, unreadable, within
@@ -227,33 +227,25 @@ class PredictionLog:
     def touched_days(self, since: datetime | None, as_of: datetime) -> list[date]:
         """UTC days of predictions known in (since, as_of], of predictions that a label known in it belongs to, and of
         rows that were withdrawn or restored in it."""
-        known, days = log_days.known_between(since, as_of), np.zeros(0, dtype=np.int64)
-        predictions, labels = self._log("predictions").load(), self._log("labels").load()
-        if predictions is not None:
-            days = np.r_[days, log_days.prediction_days(predictions, known, since, as_of)]
-        if labels is not None:
-            days = np.r_[days, log_days.label_days(labels, known, self._index.keys(predictions))]
-        moved = self._withdrawn.days(since, as_of) if since else set()
-        return sorted(moved | set(log_days.dates(days)))
+        return self._days.touched(since, as_of)
+
+    def logged_days(self, as_of: datetime) -> list[date]:
+        """UTC days of predictions known by `as_of`."""
+        return self._days.logged(as_of)
 
     def heads(self) -> dict[str, str]:
         """Newest snapshot of predictions and labels, and number of the newest withdrawal; what has none is absent."""
-        found: dict[str, int | None] = {stream: self.snapshot_id(stream) for stream in ("predictions", "labels")}
-        found["withdrawals"] = self._withdrawn.head()
-        return {stream: str(snapshot) for stream, snapshot in found.items() if snapshot is not None}
+        return self._days.heads()
 
     def added_days(self, heads: Mapping[str, str]) -> list[date]:
         """UTC days of predictions that were written, or whose labels were, since `heads` was asked for, whatever
         instant they say they were known at; days of rows that another tool rewrote or that were erased, withdrawn or
         restored, too."""
-        predictions, labels = self._log("predictions").load(), self._log("labels").load()
-        since = {stream: int(snapshot) for stream, snapshot in heads.items()}
-        days = np.zeros(0, dtype=np.int64)
-        if predictions is not None:
-            days = np.r_[days, log_days.added_predictions(predictions, since.get("predictions"))]
-        if labels is not None:
-            days = np.r_[days, log_days.added_labels(labels, since.get("labels"), self._index.keys(predictions))]
-        return sorted(self._withdrawn.days_after(since.get("withdrawals")) | set(log_days.dates(days)))
+        return self._days.added(heads)
+
+    @cached_property
+    def _days(self) -> ChangedDays:
+        return ChangedDays(self._log("predictions"), self._log("labels"), self._index, self._withdrawn)
 
     def unknown_keys(self, as_of: datetime, older_than: timedelta) -> pd.DataFrame:
         """Keys of labels that are known for `older_than` at `as_of` and still have no prediction that is known by

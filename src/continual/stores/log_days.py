@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, IsNull
 from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.manifest import ManifestContent
 
 from continual.core.window import utc
 from continual.stores.key_runs import Keys
@@ -71,11 +72,29 @@ def _placed(found: pa.Table, keys: Keys) -> Days:
 
 
 def added(table: Table, since: int | None) -> list[FileScanTask]:
-    """Data files that the snapshot `since` did not have; all of them when it is gone."""
-    before: set[str] = set()
-    if since is not None and table.snapshot_by_id(since) is not None:
-        before = {task.file.file_path for task in table.scan(snapshot_id=since).plan_files()}
-    return [task for task in table.scan().plan_files() if task.file.file_path not in before]
+    """Data files that the snapshot `since` did not have; all of them when it is gone. Of the lists of files only those
+    written since are opened, however long the log is."""
+    from pyiceberg.table import FileScanTask
+
+    newer, now = _after(table, since), table.current_snapshot()
+    if newer is None or now is None:  # what came between has expired, or `since` itself
+        before: set[str] = set()
+        if since is not None and table.snapshot_by_id(since) is not None:
+            before = {task.file.file_path for task in table.scan(snapshot_id=since).plan_files()}
+        return [task for task in table.scan().plan_files() if task.file.file_path not in before]
+    lists = [one for one in now.manifests(table.io) if one.added_snapshot_id in newer]
+    entries = [e for one in lists if one.content == ManifestContent.DATA for e in one.fetch_manifest_entry(table.io)]
+    return [FileScanTask(entry.data_file) for entry in entries if entry.snapshot_id in newer]
+
+
+def _after(table: Table, since: int | None) -> set[int] | None:
+    """Ids of the snapshots after `since`; None when it is no part of the present history."""
+    by_id = {one.snapshot_id: one for one in table.metadata.snapshots}
+    newer, now = set[int](), table.current_snapshot()
+    while now is not None and now.snapshot_id != since:
+        newer.add(now.snapshot_id)
+        now = by_id.get(now.parent_snapshot_id) if now.parent_snapshot_id else None
+    return newer if now is not None else None
 
 
 def added_predictions(table: Table, since: int | None) -> Days:
