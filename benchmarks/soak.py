@@ -115,9 +115,7 @@ def _page(found: pd.DataFrame, decisions: int) -> str:
     lines += [
         "",
         "Rows come in hourly files here, the smallest deliveries there are: the log has 24 times the files of a daily "
-        "delivery until the weekly run of `<app>.store` puts them together, which this week does not reach, and the "
-        "monitor looks at all days of a champion's reign each time. The likely causes of the growth; it was not taken "
-        "apart.",
+        "delivery, and nothing puts the files of a day together afterwards. Reading a window costs in proportion.",
     ]
     return "\n".join([*lines, ""])
 
