@@ -169,7 +169,8 @@ spool and ships it; `mlflow models serve` (one worker) answers only. The best of
 between those.
 """
 
-GOAL = """The goal was three times the throughput of `mlflow models serve`, logging included. Throughput is what several clients
+GOAL = """\
+The goal was three times the throughput of `mlflow models serve`, logging included. Throughput is what several clients
 get at once: met from eight clients on. **Missed with a single client that waits for each answer** (1.3): of the 9.7
 ms of CPU of such a request about 7 are scikit-learn's own `predict_proba` for one row (profiled on this model:
 `EncodeCategories` 1.3 ms, the boosting's own preprocessing and trees 4.4 ms, the rest the pipeline), which the other
