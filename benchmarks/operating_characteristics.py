@@ -29,14 +29,14 @@ SLICES, LABELS, DAYS, YEAR = 20, 1000, 28, 365
 ALPHAS = (0.01, 0.05, 0.2, 0.5)
 WORLDS = {"independent": False, "day-clustered": True}
 #: Of the monitor: days that share a shock, and shocks that last, by their autocorrelation from day to day.
-LASTING = {"shocks last (.5)": 0.5, "shocks last (.8)": 0.8}
+LASTING = {f"shocks last (.{tenths})": tenths / 10 for tenths in (2, 5, 8)}
 YEARS = {
     **{name: many.World(clustered) for name, clustered in WORLDS.items()},
     **{name: many.World(True, lasting=share) for name, share in LASTING.items()},
 }
 #: What is written before a row's question -> the monitor.
-SETTINGS = {"": sim.MONITOR, "`lasting_shocks`: ": many.LASTING}
-#: Streams besides the watched one that lend the monitor what they know of the days; a deployment has 20.
+SETTINGS = {"": sim.MONITOR, "`lasting_shocks: false`: ": many.BY_DAY}
+#: Slices that lend the monitor what they know of the days beside the watched one; a deployment has 20.
 LENDING = 4
 SIZES = [0.02, 0.03, 0.04, 0.05, 0.07, 0.10]
 GATE_ROOTS = (
@@ -106,7 +106,8 @@ def quiet(found: pieces.Pieces) -> list[Line]:
     out = []
     for said, monitor in SETTINGS.items():
         for name, world in YEARS.items():
-            hits = found.run(f"{said}{text}, {name}", partial(_quiet, monitor, world), size=50)
+            runs = found.runs // 4 if said or world.lasting else found.runs
+            hits = found.run(f"{said}{text}, {name}", partial(_quiet, monitor, world), runs, size=50)
             out.append(share(f"{said}{text}", name, hits, -0.05, _why_quiet(monitor, world)))
     return out
 
@@ -115,17 +116,19 @@ def _why_quiet(monitor: EDetector, world: many.World) -> str:
     if not world.lasting:
         return ""
     return (
-        "Autocorrelation is learned from 28 days before the deployment and from all later ones."
+        "How long shocks last is learned from 28 days before the deployment and from all later ones."
         if monitor.lasting_shocks
-        else "The default pays for days as if each were on its own: the sum of days that last varies more."
+        else "Pays for days as if each were on its own: the sum of days that last varies more."
     )
 
 
 def _quiet(monitor: EDetector, world: many.World, rng: np.random.Generator, n: int) -> list[bool]:
     drawn = many.draw(rng, n, YEAR, 2000 // SLICES, np.zeros(SLICES), world)
-    parts, limits = (drawn.whole(), drawn), many.thresholds(monitor, SLICES)
-    effects = many.effects(monitor, *parts)
-    found = [many.alarms(part, monitor, *of) for part, *of in zip(parts, limits, effects, strict=True)]
+    whole, (of_all, of_each) = drawn.whole(), many.thresholds(monitor, SLICES)
+    found = [
+        many.alarms(whole, monitor, of_all, many.of_whole(monitor, whole, drawn)),
+        many.alarms(drawn, monitor, of_each, many.of_slices(monitor, whole, drawn)),
+    ]
     return [bool(hit) for hit in np.isfinite(np.concatenate(found, axis=1)).any(axis=1)]
 
 
@@ -176,16 +179,23 @@ def detect(found: pieces.Pieces, runs: int) -> tuple[list[Line], dict[str, list[
 
 
 def _lasting(found: pieces.Pieces) -> list[Line]:
-    """What paying for shocks that last costs in days, by world."""
+    """Where shocks last; and what the alarms of the other setting would have taken."""
     out = []
     for fault in SHOWN:
-        for name, year in YEARS.items():
-            text, world = f"`lasting_shocks`: {fault.text(60)}", replace(year, least=fault.least)
-            days = found.run(f"{text}, {name}", partial(_delays, many.LASTING, fault, 60, world), found.runs // 4)
-            ideal = _days_known(fault, (1 + world.lasting) / (1 - world.lasting) if world.clustered else 0.0)
-            why = f"Best possible bet that knows how much days vary, and for how long, about {ideal} d."
-            out.append(median(text, name, [wait for wait in days if wait >= 1], None, why))
+        for said, monitor in SETTINGS.items():
+            for name, year in YEARS.items():
+                if said or year.lasting:
+                    text, world = f"{said}{fault.text(60)}", replace(year, least=fault.least)
+                    days = found.run(f"{text}, {name}", partial(_delays, monitor, fault, 60, world), found.runs // 4)
+                    fair = [wait for wait in days if wait >= 1]
+                    out.append(median(text, name, fair, None, _why_lasting(fault, world, len(days) - len(fair))))
     return out
+
+
+def _why_lasting(fault: Fault, world: many.World, early: int) -> str:
+    ideal = _days_known(fault, (1 + world.lasting) / (1 - world.lasting) if world.clustered else 0.0)
+    text = f"Best possible bet that knows how much days vary, and for how long, about {ideal} d."
+    return text + (f" {early} runs alarmed before the fault and are left out." if early else "")
 
 
 def _delays(
@@ -193,17 +203,17 @@ def _delays(
 ) -> list[float]:
     """Days to the alarm; below 1: it alarmed before the fault. Without a fault in other slices than the one."""
     overall, days = fault.where == OVERALL, since + 100
+    of_all, of_each = many.thresholds(monitor, SLICES)
     if overall:  # a day's rows of all slices carry their own shocks too
         drawn = many.draw(rng, n, days, fault.rows // SLICES, np.full(SLICES, fault.size), world, since)
-        watched = drawn.whole()
-        effect = many.effects(monitor, watched, drawn.first(LENDING))[0]
+        whole = drawn.whole()
+        found = many.alarms(whole, monitor, of_all, many.of_whole(monitor, whole, drawn.first(LENDING)))
     else:
-        sizes = np.array([fault.size] + LENDING * [0.0])
+        sizes = np.array([fault.size] + [0.0] * (SLICES - 1))
         drawn = many.draw(rng, n, days, fault.rows, sizes, world, since)
-        watched = drawn.first(1)
-        effect = many.effects(monitor, drawn)[0][..., :1]
-    limit = many.thresholds(monitor, SLICES)[0 if overall else 1]
-    return [float(day) for day in many.alarms(watched, monitor, limit, effect)[:, 0] - since + 1]
+        known = many.of_slices(monitor, drawn.whole(), drawn.first(LENDING + 1))
+        found = many.alarms(drawn.first(1), monitor, of_each, known.first(1))
+    return [float(day) for day in found[:, 0] - since + 1]
 
 
 def _why(fault: Fault, clustered: bool, days: Sequence[float], plain: Sequence[float], early: int) -> str:

@@ -111,10 +111,10 @@ best bet of all needs the days in the last column. In one slice the level is a t
 together by 2 points the best bet that knows by how much needs longer than the goal. The rows `alpha ...` are the
 frontier: ten times the budget, 50% instead of 5%, saves one to four days.
 
-**Shocks that last for days** are the other conflict. The default takes each day by itself, and false rollbacks come in
-most years where shocks last. `monitor.lasting_shocks: true` learns for how long: false rollbacks fall to those below,
-and alarms come later, on days that do not last as well, since a few weeks cannot show that they do not. Switch it on
-where the paired loss drifts for days on end (`continual metrics --daily`), or a false rollback is dear.
+**Shocks that last for days** are the other conflict. With `monitor.lasting_shocks: false` each day counts by itself:
+alarms on all rows come earlier, and false rollbacks in most years where shocks last. The default learns for how long
+they last; a few weeks cannot show that they do not, so that alarms come later where days do not last as well. Slices
+are then read beside the other rows of the day, which gains where a shock moves all slices together.
 
 | {" | ".join(HEAD)} |
 {"|---" * len(HEAD)}|
@@ -147,11 +147,11 @@ def _method() -> str:
 - Detection and years: from daily counts (`simulate_monitor.py`), held against the real monitor by a test. Before the
   deployment lie the 28 days of the gate's window, on which both versions are equal: from them the monitor learns how
   much days vary. The delay counts days of matured labels, the first faulty day is 1; the label delay comes on top. A
-  fault on all rows is read on the stream of all rows alone; the other streams only take their share of alpha, and four
-  of them say how days move together, instead of 20. The goals
+  fault on all rows is read on the stream of all rows alone, one in a slice on that slice's; the other streams only take
+  their share of alpha, and four slices say how days move together, instead of 20. The goals
   for 2 and 3 points at 200 labels a day are applied alike to all rows and to one slice, and to 2,000 labels a day.
 - "Versions differ on 3%": without a fault on 4%, room for the shocks, and a fault's rows on top. "Without the
-  protection of days" is the same detector with `trivial`, `day_correlation` 0 and `min_days` 1, on 200 runs of its own:
+  protection of days" is the same detector with `trivial`, `day_correlation` 0, `min_days` 1 and `lasting_shocks` off, on 200 runs of its own:
   fast, but not valid when rows of a day move together. "Best possible bet": log threshold / log growth per day; where
   days are clustered, of a Gaussian bet that knows their variance.
 - Not simulated: seasons, labels whose delay depends on the outcome, AUC, critical tiers, unequal slice sizes.

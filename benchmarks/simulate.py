@@ -29,7 +29,7 @@ DISAGREE, ACCURACY, SHOCK = 0.08, 0.80, 0.02
 MARGIN = {"accuracy": 0.02, "brier": 0.01}
 GATE, MONITOR = GATES.get("graded")(), MONITORS.get("e_detector")()
 #: The published detector without its protection against rows of a day that move together: for attribution only.
-PLAIN = MONITORS.get("e_detector")(trivial=0, day_correlation=0, min_days=1)
+PLAIN = MONITORS.get("e_detector")(trivial=0, day_correlation=0, min_days=1, lasting_shocks=False)
 METRIC: dict[str, Metric] = {kind: METRICS.get(kind)(owner="benchmark") for kind in MARGIN}
 TERMS = {
     kind: {kind: MetricTerms("primary", margin, None, METRIC[kind].higher_is_better)} for kind, margin in MARGIN.items()

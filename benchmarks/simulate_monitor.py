@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import simulate as sim
@@ -15,12 +16,13 @@ import simulate as sim
 from continual.core.stats.dependence import PRIOR_DAYS
 from continual.core.stats.eprocess import LAMBDAS, STAKES, likeliest_start
 from continual.core.stats.lasting import DayTable, lasting_effects
+from continual.core.stats.shared import adjusted, surprises
 from continual.core.verdict import OVERALL
 from continual.monitors.e_detector import EDetector
 
 Floats = sim.Floats
-#: The default, and paying for shocks that last.
-LASTING = sim.MONITOR.model_copy(update={"lasting_shocks": True})
+#: The default without paying for shocks that last.
+BY_DAY = sim.MONITOR.model_copy(update={"lasting_shocks": False})
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,42 @@ def _lasting(shock: Floats, share: float) -> Floats:
     return out
 
 
-def effects(monitor: EDetector, *parts: Days) -> list[Floats]:
-    """Design effects of the days of the deployment, (days, runs, streams) of each part; all parts are read together."""
+class Said(NamedTuple):
+    """Of the days of the deployment, each (days, runs, streams): see `monitors._effects.Said`. beside None: the streams
+    are not read beside the others."""
+
+    effect: Floats
+    beside: Floats | None = None
+    beside_effect: Floats | None = None
+
+    def first(self, streams: int) -> Said:
+        """Of the first so many streams."""
+        return Said(*(None if part is None else part[..., :streams] for part in self))
+
+
+def of_whole(monitor: EDetector, whole: Days, slices: Days) -> Said:
+    """Of all rows; (some of) the slices are read together with them."""
+    return Said(_together(monitor, whole, slices)[..., :1])
+
+
+def of_slices(monitor: EDetector, whole: Days, slices: Days) -> Said:
+    """Of the slices, read together with all rows."""
+    every = _together(monitor, whole, slices)
     if not monitor.lasting_shocks:
-        return [_effects(part, monitor.day_correlation)[part.before :] for part in parts]
-    found = [np.concatenate(part, axis=-1) for part in zip(*(_sums(part) for part in parts), strict=True)]
-    every = lasting_effects(DayTable(found[0], found[1], found[2], parts[0].before), monitor.day_correlation)
-    return np.split(every, np.cumsum([len(part.n) for part in parts])[:-1], axis=-1)
+        return Said(every[..., 1:])
+    all_rows, own = (DayTable(*_sums(part), whole.before) for part in (whole, slices))
+    surprise = surprises(all_rows, own, every[..., :1])
+    less = lasting_effects(adjusted(own, surprise), monitor.day_correlation)
+    return Said(every[..., 1:], surprise[whole.before :], less)
+
+
+def _together(monitor: EDetector, *parts: Days) -> Floats:
+    """Design effects of the days of the deployment, (days, runs, streams of all parts)."""
+    before, prior = parts[0].before, monitor.day_correlation
+    if not monitor.lasting_shocks:
+        return np.concatenate([_effects(part, prior)[before:] for part in parts], axis=-1)
+    every = (np.concatenate(part, axis=-1) for part in zip(*(_sums(part) for part in parts), strict=True))
+    return lasting_effects(DayTable(*every, before), prior)
 
 
 def _effects(found: Days, prior: float) -> Floats:
@@ -114,18 +145,19 @@ def _sums(found: Days) -> tuple[Floats, Floats, Floats]:
     return n, mean, found.worse + found.better - n * mean**2
 
 
-def alarms(found: Days, monitor: EDetector, threshold: float, effect: Floats) -> Floats:
-    """(runs, streams) index of the first day of an alarm, counted from the deployment, inf without; effect: of the days
-    of the deployment."""
+def alarms(found: Days, monitor: EDetector, threshold: float, days: Said) -> Floats:
+    """(runs, streams) index of the first day of an alarm, counted from the deployment, inf without."""
     limit = math.log(threshold)
     cap = limit / monitor.min_days if monitor.min_days > 1 else math.inf
     worse, better = found.worse[found.before :], found.better[found.before :]
-    state, out = np.full((*worse.shape[1:], len(LAMBDAS)), -np.inf), np.full(worse.shape[1:], math.inf)
+    state, out = np.full((2, *worse.shape[1:], len(LAMBDAS)), -np.inf), np.full(worse.shape[1:], math.inf)
     for day in range(len(worse)):
-        factor = _factor(worse[day], better[day], found.n)
-        state = np.logaddexp(state, 0.0) + np.minimum(factor / effect[day][..., None], cap)
-        over = np.logaddexp.reduce(state + STAKES, axis=-1) >= limit
-        hit = over & ((day + 1) * found.n >= monitor.min_labels) & np.isinf(out)
+        counts = worse[day], better[day], found.n
+        factor = np.stack([_factor(*counts) / days.effect[day][..., None], _beside(days, day, *counts)])
+        state = np.logaddexp(state, 0.0) + np.minimum(factor, cap)
+        evidence = np.logaddexp.reduce(state + STAKES, axis=-1)
+        both = evidence[0] if days.beside is None else np.logaddexp(*evidence) - math.log(2)
+        hit = (both >= limit) & ((day + 1) * found.n >= monitor.min_labels) & np.isinf(out)
         for run, stream in np.argwhere(hit):
             own = worse[: day + 1, run, stream], better[: day + 1, run, stream], found.n[stream]
             if _matters(*own, monitor.trivial):
@@ -133,9 +165,20 @@ def alarms(found: Days, monitor: EDetector, threshold: float, effect: Floats) ->
     return out
 
 
-def _factor(worse: Floats, better: Floats, n: Floats, tolerated: float = 0.0) -> Floats:
-    """(..., 14) log factors of counts (...)."""
-    logs = [np.log1p(LAMBDAS * (value - tolerated)) for value in (1, -1, 0)]
+def _beside(days: Said, day: int, worse: Floats, better: Floats, n: Floats) -> Floats:
+    """(..., 14) log factors of the losses less what the day did to the others."""
+    if days.beside is None or days.beside_effect is None:
+        return np.zeros((*worse.shape, len(LAMBDAS)))
+    known = np.isfinite(days.beside[day])
+    found = _factor(worse, better, n, np.where(known, days.beside[day], 0.0), scaled=True)
+    return np.where(known[..., None], found / days.beside_effect[day][..., None], 0.0)
+
+
+def _factor(worse: Floats, better: Floats, n: Floats, less: Floats | float = 0.0, *, scaled: bool = False) -> Floats:
+    """(..., 14) log factors of counts (...) of losses less a constant."""
+    less = np.asarray(less)
+    size = 1 + np.abs(less) if scaled else np.ones(less.shape)
+    logs = [np.log1p(LAMBDAS * ((value - less) / size)[..., None]) for value in (1, -1, 0)]
     parts = (worse, better, n - worse - better)
     return sum(part[..., None] * log for part, log in zip(parts, logs, strict=True))
 

@@ -21,21 +21,19 @@ def _rows(worse: float, better: float, n: float) -> np.ndarray:
     return np.repeat([1.0, -1.0, 0.0], [int(worse), int(better), int(n - worse - better)])
 
 
-@pytest.mark.parametrize(
-    "real", [simulate.MONITOR, simulate.PLAIN, counts.LASTING], ids=["default", "plain", "lasting"]
-)
+@pytest.mark.parametrize("real", [simulate.MONITOR, simulate.PLAIN, counts.BY_DAY], ids=["default", "plain", "by_day"])
 @pytest.mark.parametrize(("rows", "size", "since"), [(200, 0.06, 10), (40, 0.2, 0), (20, 0.2, 3), (300, 0.0, 0)])
 def test_counts_alarm_on_the_day_the_real_monitor_does(real, rows, size, since):
     world = counts.World(True, before=10, lasting=0.5)
-    found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(2, size), world, since)
-    overall, slice_ = counts.thresholds(real, 2)
+    found = counts.draw(np.random.default_rng(3), 4, 40, rows, np.full(3, size), world, since)
+    overall, slice_ = counts.thresholds(real, 3)
     whole = found.whole()
-    all_, own = counts.effects(real, whole, found)
+    all_, own = (of(real, whole, found) for of in (counts.of_whole, counts.of_slices))
     of_slices, of_all = counts.alarms(found, real, slice_, own), counts.alarms(whole, real, overall, all_)
     for run in range(4):
-        days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(50)] for s in range(2)]
-        whole = [np.concatenate(pair) for pair in zip(*days, strict=True)]
-        streams = [_stream("overall", whole), *(_stream(f"s{s}", days[s]) for s in range(2))]
+        days = [[_rows(found.worse[d, run, s], found.better[d, run, s], rows) for d in range(50)] for s in range(3)]
+        whole = [np.concatenate(parts) for parts in zip(*days, strict=True)]
+        streams = [_stream("overall", whole), *(_stream(f"s{s}", days[s]) for s in range(3))]
         expected = simulate.alarm_day(streams, real)
         first = min(of_all[run].min(), of_slices[run].min())
         assert (None if np.isinf(first) else int(first)) == expected

@@ -19,7 +19,8 @@ class PairedStream:
     [-1, 1]; positive = the champion is worse. days: ISO dates, same length. weight: of each row, in (0, 1], where
     labels were chosen: the least chance of a label that any row of the slice and day had, over the row's own; a row's
     weight times its loss then has the sign of the mean over all rows. None = all 1. before: days before the deployment
-    on which both versions were compared, oldest first; they only say how much the rows of a day move together.
+    on which both versions were compared, oldest first, the same ones for every slice (n = 0: no rows); they only say
+    how much the rows of a day move together.
     """
 
     slice: str

@@ -113,9 +113,18 @@ def _measured_before(
     if theirs is not None and use.any():
         excess[use] = ws.policy.label.target.excess(ours, theirs[use], label)
     found = Losses(rows.kept, excess, weights(rows.kept, slices)).only(use)
-    days = {s.slice: [list(day_sums(day)) for day in _bets(s) if len(day)] for s in streams(found, slices)}
+    days = _aligned(streams(found, slices))
     said = f"{int(use.sum()):,} rows of {window} say how much rows of a day move together"
     return days, f"{said}, versions {reign.version} and {previous}"
+
+
+def _aligned(found: Sequence[PairedStream]) -> dict[str, list[list[float]]]:
+    """Every slice on the same days, n = 0 where it has no rows: slices of one day are read beside each other."""
+    calendar, out = sorted({day for stream in found for day in stream.days}), {}
+    for stream in found:
+        sums = {day: list(day_sums(rows)) for day, rows in zip(stream.days, _bets(stream), strict=True) if len(rows)}
+        out[stream.slice] = [sums.get(day, [0.0, 0.0, 0.0]) for day in calendar]
+    return out
 
 
 def _bets(stream: PairedStream) -> list[Floats]:

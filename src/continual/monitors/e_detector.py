@@ -11,10 +11,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from continual.core.alarm import MonitorReading, PairedStream, SliceReading
-from continual.core.stats.eprocess import likeliest_start, log_factor, shiryaev_roberts
+from continual.core.stats.eprocess import LAMBDAS, likeliest_start, log_factor, shiryaev_roberts
 from continual.core.verdict import OVERALL, Tier
 from continual.errors import ContinualError
-from continual.monitors._effects import effects
+from continual.monitors._effects import Said, effects
 from continual.monitors.base import Monitor
 
 Floats = npt.NDArray[np.float64]
@@ -33,12 +33,12 @@ class _State(NamedTuple):
 
 
 class _Day(NamedTuple):
-    """A day with rows: ISO date, each row's weighted loss, its weight, and the design effect of the day."""
+    """A day with rows: ISO date, each row's weighted loss, its weight, and what is known of the day."""
 
     name: str
     bet: Floats
     weight: Floats
-    effect: float
+    said: Said
 
 
 class EDetector(Monitor):
@@ -50,13 +50,14 @@ class EDetector(Monitor):
     `alpha`, shared out: `overall_share` to overall, the rest over the slices, of which critical slices get
     `critical_share` as a group.
 
-    Pairing cancels seasons and shocks in the mean; that rows of one day move together is paid for by
-    `day_correlation`, until the stream and the days before the deployment show their own; and one wild day cannot
-    alarm alone because of `min_days`. Shocks that last for days raise false alarms far above `alpha`, unless
-    `lasting_shocks`. `trivial`, `day_correlation` = 0 and `min_days` = 1 give the plain detector, for rows known
-    to be independent. Where labels were chosen, rows bet their weighted loss, whose mean has the sign of the mean over
-    all rows. There is no harder look just after a promotion: a share of the budget kept for it saved no day in
-    simulation. Feed matured rows only: a label delay that depends on the outcome makes any stream alarm.
+    Pairing cancels seasons and shocks in the mean; that rows of one day move together, and for how many days, is paid
+    for by `day_correlation`, until the stream and the days before the deployment show their own; and one wild day
+    cannot alarm alone because of `min_days`. A slice's evidence is the mean of two: of its losses, and of its losses
+    less what the day did to all other rows (`core.stats.shared`). `trivial`, `day_correlation` = 0 and `min_days` = 1
+    give the plain detector, for rows known to be independent. Where labels were chosen, rows bet their weighted loss,
+    whose mean has the sign of the mean over all rows, and slices are not read beside the others. There is no harder
+    look just after a promotion: a share of the budget kept for it saved no day in simulation. Feed matured rows only: a
+    label delay that depends on the outcome makes any stream alarm.
     Source: Shin, Ramdas & Rinaldo 2023, "E-detectors".
     """
 
@@ -89,9 +90,9 @@ class EDetector(Monitor):
         description="Correlation of rows within a day assumed until the stream shows its own; 0 = none.",
     )
     lasting_shocks: bool = Field(
-        False,
-        description="Learn how long the shocks of days last, and pay for it: far fewer false alarms where they last "
-        "for days, later alarms everywhere.",
+        True,
+        description="Learn how long the shocks of days last, and pay for it; read slices beside the other rows of the "
+        "day. false: earlier alarms on all rows, and false ones in most years where shocks last for days.",
     )
     min_days: int = Field(
         3, ge=1, description="No single day gives more than this fraction (1/min_days, in logs) of the evidence needed."
@@ -147,7 +148,7 @@ class EDetector(Monitor):
         )
 
     def _first_crossing(self, days: list[_Day], log_threshold: float) -> _State:
-        path, seen = shiryaev_roberts(self._log_factors(days, log_threshold)), 0
+        path, seen = self._path(days, log_threshold), 0
         for index, day in enumerate(days):
             seen += len(day.weight)
             if seen >= self.min_labels and path[index] >= log_threshold:
@@ -157,9 +158,22 @@ class EDetector(Monitor):
                     return _State(path[index], True, first, index)
         return _State(path[-1] if path else -math.inf, False, 0, len(days) - 1)
 
-    def _log_factors(self, days: list[_Day], log_threshold: float) -> list[Floats]:
+    def _path(self, days: list[_Day], log_threshold: float) -> list[float]:
+        """Log evidence after each day: of the losses, or the mean of two where the other rows of the day say more."""
         cap = log_threshold / self.min_days if self.min_days > 1 else math.inf  # 1: rows are said to be independent
-        return [np.minimum(log_factor(day.bet) / day.effect, cap) for day in days]
+        path = shiryaev_roberts([np.minimum(log_factor(day.bet) / day.said.effect, cap) for day in days])
+        if any(day.said.beside is None for day in days):
+            return path
+        beside = shiryaev_roberts([np.minimum(_beside_factor(day), cap) for day in days])
+        return [float(np.logaddexp(*both)) - math.log(2) for both in zip(path, beside, strict=True)]
+
+
+def _beside_factor(day: _Day) -> Floats:
+    """(14,) of the losses less what the day did to all other rows; scaled, so that no bet can lose more than all."""
+    shift = day.said.beside
+    if shift is None or not math.isfinite(shift):
+        return np.zeros(len(LAMBDAS))
+    return log_factor((day.bet - shift) / (1 + abs(shift))) / day.said.beside_effect
 
 
 def _mean(days: Sequence[_Day]) -> float:
