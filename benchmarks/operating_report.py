@@ -151,9 +151,9 @@ def _method() -> str:
   their share of alpha, and four slices say how days move together, instead of 20. The goals
   for 2 and 3 points at 200 labels a day are applied alike to all rows and to one slice, and to 2,000 labels a day.
 - "Versions differ on 3%": without a fault on 4%, room for the shocks, and a fault's rows on top. "Without the
-  protection of days" is the same detector with `trivial`, `day_correlation` 0, `min_days` 1 and `lasting_shocks` off, on 200 runs of its own:
-  fast, but not valid when rows of a day move together. "Best possible bet": log threshold / log growth per day; where
-  days are clustered, of a Gaussian bet that knows their variance.
+  protection of days" is the same detector with `trivial`, `day_correlation` 0, `min_days` 1 and `lasting_shocks` off,
+  on 200 runs of its own: fast, but not valid when rows of a day move together. "Best possible bet": log threshold / log
+  growth per day; where days are clustered, of a Gaussian bet that knows their variance.
 - Not simulated: seasons, labels whose delay depends on the outcome, AUC, critical tiers, unequal slice sizes.
 - Intervals: Clopper-Pearson for shares, order statistics for medians. `met` goes by the estimate; `within error`: the
   interval holds the goal, so these runs do not settle it.
