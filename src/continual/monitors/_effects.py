@@ -62,7 +62,7 @@ def _beside(
     if OVERALL not in names or any(stream.weight is not None for stream in streams):
         return None
     own = names.index(OVERALL)
-    whole = DayTable(*(part[:, [own]] for part in table[:3]), table.before)
+    whole = DayTable(table.n[:, [own]], table.mean[:, [own]], table.squares[:, [own]], table.before)
     surprise = surprises(whole, table, found[:, [own]])
     unlike = [len(stream.before) != len(streams[own].before) for stream in streams]  # which day is which is not known
     surprise[: table.before, unlike] = np.nan
