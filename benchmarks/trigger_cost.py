@@ -59,7 +59,7 @@ def oracle(stream: Stream, price: float) -> float:
 
 @dataclass(frozen=True)
 class Cell:
-    """One rule on one stream, seed and price; avoidable cost, the oracle's, and what neither can avoid, in point-days."""
+    """One rule on one stream, seed and price. In point-days: avoidable cost, the oracle's, what nobody avoids."""
 
     stream: str
     seed: int

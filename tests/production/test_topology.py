@@ -40,7 +40,7 @@ def test_every_chapter_of_the_story_holds(world: World) -> None:
     for chapter in CHAPTERS:
         told = chapter.play(world)
         print(told)
-        assert told.held, told
+        assert told.held, [told, world.workspace().registry.aliases(), *world.failures()]
 
 
 def test_nothing_that_matters_lies_on_a_disk_of_ours(world: World) -> None:

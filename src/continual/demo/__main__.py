@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         with World(args.home, show.note) as world:
             for number, chapter in enumerate(CHAPTERS, start=1):
                 show.announce(number, len(CHAPTERS), chapter)
-                if not show.tell(chapter, chapter.play(world)):
+                if not show.tell(chapter, chapter.play(world), world):
                     break  # the next chapters stand on this one
             show.summary(world)
             if not args.no_serve:

@@ -46,13 +46,15 @@ class Show:
         self.console.print(f"[bold]{number}. {escape(chapter.claim)}[/]")
         self._chapter_began = time.monotonic()
 
-    def tell(self, chapter: Chapter, told: Told) -> bool:
-        """Print a chapter's outcome; True when it held."""
+    def tell(self, chapter: Chapter, told: Told, world: World) -> bool:
+        """Print a chapter's outcome, and what failed when it did not hold; True when it held."""
         took = time.monotonic() - self._chapter_began
         self.told.append((chapter, told, took))
         mark = "[green]held[/]" if told.held else "[red]DID NOT HOLD[/]"
         self.console.print(f"   {mark} ({took:.0f} s): {escape(told.sentence)}", highlight=False)
         self.console.print(f"   [dim]{escape(told.link)}[/]\n", highlight=False, soft_wrap=True)
+        for failure in [] if told.held else world.failures():
+            self.console.print(f"   [red]{escape(failure)}[/]", highlight=False)
         return told.held
 
     def summary(self, world: World) -> None:

@@ -142,6 +142,11 @@ class World:
         run = self.airflow.runs(f"{APP}.{name}")[-1]
         return self.airflow.run(run.dag_id, run.run_id)
 
+    def failures(self) -> list[str]:
+        """Tasks that failed, of all runs: the first place to look when a chapter does not hold."""
+        failed = [self.airflow.run(run.dag_id, run.run_id) for run in self.airflow.runs(states=["failed"])]
+        return [f"{r.dag_id} {r.run_id}: {t.task_id} failed" for r in failed for t in r.tasks if t.state == "failed"]
+
     # --- links ---
 
     def run_url(self, run: DagRun) -> str:
