@@ -36,10 +36,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     (root / "configs").mkdir()
     only = ("storage", "mlflow", "exporter")
     try:
-        with Topology(Home(root / "home"), root / "configs", print, only, SERVING_APP="lent") as made:
-            text = policy("lent").replace("  labels: landing", '  pattern: "{date}-*.parquet"\n  labels: landing')
-            url = f"http://127.0.0.1:{made.port['serving']}"
-            (root / "configs" / "lent.yaml").write_text(f'{text}serving: {{url: "{url}", wait: 60s}}\n')
+        made = Topology(Home(root / "home"), root / "configs", print, only, SERVING_APP="lent")
+        text = policy("lent").replace("  labels: landing", '  pattern: "{date}-*.parquet"\n  labels: landing')
+        url = f"http://127.0.0.1:{made.port['serving']}"
+        (root / "configs" / "lent.yaml").write_text(f'{text}serving: {{url: "{url}", wait: 60s}}\n')
+        with made:
             found = made.environment
             os.environ.update({k: v for k, v in found.items() if k.startswith(("AWS_", "MLFLOW_", "CONTINUAL_"))})
             os.environ["CONTINUAL_SERVING_API_KEY"] = made.secret("serving_api_key")  # as the workers have it
