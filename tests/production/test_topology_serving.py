@@ -53,6 +53,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
 @pytest.fixture(scope="module")
 def lender(stack: Topology) -> Lender:
     made = Lender("lent", Settings.from_environment(stack.environment)).past(10)
+    (made.settings.home / "landing" / "lent" / "labels").mkdir(parents=True)
     stack.start("serving")
     return made
 
