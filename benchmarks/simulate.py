@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from continual.core.alarm import PairedStream
 from continual.core.estimate import Comparison, Estimate
+from continual.core.stats.dependence import day_sums
 from continual.core.verdict import OVERALL, GateEvidence, MetricEvidence, PastDecision, SliceEvidence, Verdict
 from continual.gates.base import GATES, MetricTerms
 from continual.metrics.base import METRICS, Metric, Rows
@@ -171,10 +172,10 @@ def excess(rng: np.random.Generator, days: int, rows: int, effect: Floats, clust
     return (draw < worse).astype(float) - ((draw >= worse) & (draw < differ))
 
 
-def stream(name: str, days: Sequence[Floats]) -> PairedStream:
-    """One stream from day 0 on; no days: a slice that counts in the sharing of alpha only."""
+def stream(name: str, days: Sequence[Floats], before: Sequence[Floats] = ()) -> PairedStream:
+    """One stream from day 0 on; no days: a slice that counts in the sharing of alpha only. before: days of the gate."""
     names = tuple((START + timedelta(days=i)).isoformat() for i in range(len(days)))
-    return PairedStream(name, "standard", names, tuple(days))
+    return PairedStream(name, "standard", names, tuple(days), before=tuple(day_sums(day) for day in before))
 
 
 def alarm_day(streams: Sequence[PairedStream], monitor: Monitor = MONITOR) -> int | None:

@@ -82,9 +82,9 @@ def test_the_real_gate_and_monitor_read_what_is_simulated():
     verdict = simulate.judge(rows, 3)
     harmed = {f.slice for f in verdict.findings if f.slice_class is SliceClass.HARM}
     assert harmed - {OVERALL} == {"s2"}
-    days = simulate.excess(rng, 30, 2000, np.array([0.10]), clustered=False, since=10)[:, 0]
-    assert simulate.alarm_day([simulate.stream("overall", days)]) in range(10, 16)
-    assert simulate.alarm_day([simulate.stream("overall", days[:10])]) is None
+    days = simulate.excess(rng, 58, 2000, np.array([0.10]), clustered=False, since=38)[:, 0]
+    assert simulate.alarm_day([simulate.stream("overall", days[28:], days[:28])]) in range(10, 16)
+    assert simulate.alarm_day([simulate.stream("overall", days[28:38], days[:28])]) is None
 
 
 @pytest.mark.parametrize(("days", "effect"), [(28, 0.0), (28, -0.1), (7, 0.02), (3, 0.01)])
