@@ -20,6 +20,7 @@ from continual.core.verdict import (
     Verdict,
 )
 from continual.flows.evaluate import slice_metrics
+from continual.flows.publish import TEXT, fitting
 from continual.flows.report import ROWS, markdown_report
 from continual.flows.staging import Staging
 
@@ -106,3 +107,19 @@ def test_staged_rows_are_whole_or_not_there(tmp_path: Path) -> None:
     assert not staging.has("labels", "b1")
     with pytest.raises(FileNotFoundError):
         staging.read("labels", ["b1"])
+
+
+@pytest.mark.parametrize("foot", ["", "\n[The run in Airflow](http://airflow.example/dags/a/runs/b)\n"])
+@pytest.mark.parametrize("rows", [10, 45, 400])
+def test_a_description_holds_whole_lines_and_no_more_than_mlflow_takes(foot, rows):
+    """PostgreSQL refuses a longer one, SQLite does not: the gate of a large report failed in production only."""
+    report = "".join(f"| slice {i} | {'x' * 90} |\n" for i in range(rows))
+    found = fitting(report, foot)
+    assert len(found) <= TEXT
+    assert found.endswith(foot)
+    assert (found == report + foot) == (len(report + foot) <= TEXT)
+    if found != report + foot:
+        assert "gate_report.md" in found
+        lines = [line for line in found.splitlines() if line.startswith("| ")]
+        assert lines == report.splitlines()[: len(lines)]
+        assert len(lines) >= 40

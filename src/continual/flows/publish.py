@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from continual.stores.champions import Reign
 
-#: Characters of a tag that MLflow takes.
-_TAG = 5000
+#: Characters of a tag or a description that MLflow takes; SQLite keeps more, other databases refuse it.
+TEXT = 5000
+_REST = "\nThe rest is in `gate_report.md` among the artifacts of the version's run.\n"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 :root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }}
 body {{ max-width: 62rem; margin: 1.5rem auto; padding: 0 1rem }}
@@ -35,16 +36,16 @@ def publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str
     link = run_url(ws)
     tags = {
         "continual.verdict": str(verdict.answer),
-        "continual.reason": verdict.reason[:_TAG],
+        "continual.reason": verdict.reason[:TEXT],
         "continual.judged_against": evidence.champion or "none",
-        "continual.blocking": ", ".join(verdict.blocking)[:_TAG],
+        "continual.blocking": ", ".join(verdict.blocking)[:TEXT],
         "continual.judged_on": f"{evidence.window['start']} {evidence.window['end']}",
         "continual.window": str(version.trained or "unknown"),
         "continual.judging_policy": ws.loaded.hash,
     }
     ws.registry.tag(evidence.candidate, tags | ({"continual.airflow_run": link} if link else {}))
     foot = f"\n[The run in Airflow]({link})\n" if link else ""
-    ws.registry.describe(evidence.candidate, report + foot)
+    ws.registry.describe(evidence.candidate, fitting(report, foot))
     run_id = ws.registry.version(evidence.candidate).run_id
     picture = forest_of(ws, evidence)
     title = f"{ws.app} {evidence.candidate}: {verdict.answer}"
@@ -52,6 +53,14 @@ def publish(ws: Workspace, evidence: GateEvidence, verdict: Verdict, report: str
     ws.registry.log_text(run_id, report_page(title, report + foot, picture), "gate_report.html")
     if picture is not None:
         ws.registry.log_figure(run_id, picture, "gate_report.png")
+
+
+def fitting(report: str, foot: str) -> str:
+    """The report and its foot as a description: whole lines, as many as MLflow takes."""
+    if len(report) + len(foot) <= TEXT:
+        return report + foot
+    room = TEXT - len(foot) - len(_REST)
+    return report[: report.rfind("\n", 0, room) + 1] + _REST + foot
 
 
 def run_url(ws: Workspace, run: str | None = "") -> str | None:
