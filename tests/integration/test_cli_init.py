@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ class Terminal:
         env = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
         self._pid, self._ours = pty.fork()
         if self._pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in a background job and what it starts
             os.execvpe(command[0], command, env)
         self.said, self._heard = "", 0
 
@@ -41,9 +43,11 @@ class Terminal:
         self.wait_for(question)
         os.write(self._ours, f"{text}\n".encode())
 
-    def end(self) -> int:
+    def end(self, timeout: float = 120) -> int:
+        deadline = time.monotonic() + timeout
         while self._read(1.0):
-            pass
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
         os.close(self._ours)
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 
