@@ -27,7 +27,6 @@ class Terminal:
         env = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
         self._pid, self._ours = pty.fork()
         if self._pid == 0:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in a background job and what it starts
             os.execvpe(command[0], command, env)
         self.said, self._heard = "", 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from cli_world import cli
-from flow_loans import day
+from flow_loans import applications, day
 from flow_world import Stages, World
 
 from continual.api import Application
@@ -40,6 +40,7 @@ ELSEWHERE = {
     "export LABEL_STUDIO_TOKEN": "a secret: tests/integration/test_label_studio.py",
     "pg_dump": "PostgreSQL of a production: nothing sees these four lines work",
     "sh docker/": "a Docker engine: tests/production runs the topology natively",
+    "SERVING_APP=": "a Docker engine: tests/production/test_topology_serving.py runs it natively",
     "docker ": "a Docker engine: tests/production runs the topology natively",
     "kubectl": "a Kubernetes cluster: nothing sees these lines work",
     "helm": "a Kubernetes cluster: nothing sees this line work",
@@ -76,12 +77,20 @@ def _told(world: World, _: pytest.MonkeyPatch) -> None:
     world.config.write_text(world.config.read_text() + "notify: {to_env: ONCALL_URLS}\n")
 
 
+def _to_score(world: World, _: pytest.MonkeyPatch) -> None:
+    world.config.write_text(world.config.read_text() + "scoring: {source: to-score, target: scored}\n")
+    (world.home / "to-score").mkdir()
+    columns = ["record_key", "event_time", "income", "bureau", "sector", "region"]
+    applications(24)[columns].head(50).to_parquet(world.home / "to-score" / "new.parquet", index=False)
+
+
 #: Guide -> what must be there before its commands.
 BEFORE: dict[str, Callable[[World, pytest.MonkeyPatch], None]] = {
     "how-to/label.md": _asks_people,
     "how-to/tune.md": _files,
     "how-to/replay.md": _files,
     "how-to/notifications.md": _told,
+    "how-to/score-in-batches.md": _to_score,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,16 @@ class HistoryLog(PredictionLog):
         stamps[since == NEVER] = np.datetime64("NaT")
         known = pd.Series(stamps, index=frame.index).dt.tz_localize("UTC")
         return frame.assign(label=value, label_known_at=known)
+
+    def read_labelled_parts(
+        self,
+        parts: Sequence[Window],
+        as_of: datetime,
+        columns: Sequence[str] | None = None,
+        snapshots: Mapping[str, int] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """See `PredictionLog.read_labelled_parts`."""
+        return (self.read_labelled(part, as_of, columns, snapshots) for part in parts)
 
     def read_arrow(
         self, window: Window, as_of: datetime, columns: Sequence[str], *, dictionary: Collection[str] = ()
