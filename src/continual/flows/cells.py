@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from continual.core.window import Window, day_window, days_of, utc
+from continual.core.window import Window, day_window, days_of, hull, utc
 from continual.flows.chosen_days import ChosenDays, drawn_days
 from continual.flows.day_rows import LIVE, day_rows
 from continual.flows.workspace import Outcome, Workspace
@@ -46,7 +46,9 @@ def survey(ws: Workspace, window: Window, as_of: datetime) -> list[date]:
     logged = set(ws.log.logged_days(as_of))
     touched = logged & _touched(ws, layout, as_of)
     inside = logged & set(days_of(window))
-    have = _days_with_cells(ws, _hull([*inside, *touched]), layout, as_of) if inside or touched else set()
+    if not (asked := inside | touched):
+        return []
+    have = _days_with_cells(ws, hull([day_window(day) for day in asked]), layout, as_of)
     return sorted((inside - have) | (touched & (inside | have)))
 
 
@@ -188,7 +190,3 @@ def _stored(ws: Workspace, blocks: dict[str, Block], layout: str, day: date, as_
 
 def _days_with_cells(ws: Workspace, window: Window, layout: str, as_of: datetime) -> set[date]:
     return {EPOCH + timedelta(days=day) for day in ws.cells.generations(window, LIVE, layout, as_of)}
-
-
-def _hull(days: Sequence[date]) -> Window:
-    return Window(day_window(min(days)).start, day_window(max(days)).end)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from continual.core.window import Window, day_window, days_of
+from continual.core.window import day_window, days_of, hull
 from continual.flows.weights import by_draws, inclusion, requests_of
 from continual.flows.workspace import Workspace
 
@@ -70,5 +70,4 @@ class ChosenDays:
 
     @cached_property
     def _drawn(self) -> pd.DataFrame:
-        window = Window(day_window(min(self.days)).start, day_window(max(self.days)).end)
-        return requests_of(self.ws).drawn(window, self.as_of)
+        return requests_of(self.ws).drawn(hull([day_window(day) for day in self.days]), self.as_of)

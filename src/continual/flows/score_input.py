@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from continual.errors import BatchError
-from continual.sources._places import Entry, LocalPlace, ObjectPlace, Place, is_url, opened, read_bytes, sha256
+from continual.sources._places import Entry, finished, located, opened, place_of, read_bytes, sha256
 from continual.sources._tabular import parse, unreadable
 
 if TYPE_CHECKING:
@@ -40,32 +40,21 @@ def input_files(rules: ScoringPolicy, home: Path) -> list[InputFile]:
     ------
     BatchError: the folder is not there, or a file is neither Parquet nor CSV. SourceUnavailable: no answer.
     """
-    place = _place(located(rules.source, home))
-    entries = [e for e in place.entries() if e.is_file and not e.name.startswith((".", "_"))]
-    finished = [e for e in entries if not e.name.endswith(".tmp")]
-    stray = [e.name for e in finished if not e.name.endswith(SUFFIXES)]
+    place = place_of(located(rules.source, home), "scoring.source")
+    entries = [e for e in place.entries() if e.is_file and finished(e.name)]
+    stray = [e.name for e in entries if not e.name.endswith(SUFFIXES)]
     if stray:
         raise BatchError(
             "Files to be scored must end in .parquet or .csv.",
             f"{', '.join(stray[:5])} in {rules.source}.",
             "take them away, or let their names begin with '_'.",
         )
-    return [found for entry in finished if (found := _input(entry))]
-
-
-def _place(location: str) -> Place:
-    if is_url(location):
-        return ObjectPlace(location, "scoring.source")
-    return LocalPlace(Path(location), "scoring.source")
+    return [found for entry in entries if (found := _input(entry))]
 
 
 def _input(entry: Entry) -> InputFile | None:
     content = sha256(entry.locator)
     return InputFile(entry.name, entry.locator, content) if content else None
-
-
-def located(location: str, home: Path) -> str:
-    return location if is_url(location) else str(home / location)
 
 
 def parts(file: InputFile, text: list[str]) -> Iterator[pd.DataFrame]:

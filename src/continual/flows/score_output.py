@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from continual.flows.score_input import InputFile, located
-from continual.sources._places import put_file
+from continual.flows.score_input import InputFile
+from continual.sources._places import located, put_file
 
 if TYPE_CHECKING:
     from continual.flows.workspace import Workspace

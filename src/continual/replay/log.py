@@ -46,14 +46,17 @@ class HistoryLog(PredictionLog):
         """See `PredictionLog.read_predictions`."""
         return self._rows(window, as_of, columns)[0]
 
-    def read_labelled(
+    def read_labelled_parts(
         self,
-        window: Window,
+        parts: Sequence[Window],
         as_of: datetime,
         columns: Sequence[str] | None = None,
         snapshots: Mapping[str, int] | None = None,
-    ) -> pd.DataFrame:
-        """See `PredictionLog.read_labelled`."""
+    ) -> Iterator[pd.DataFrame]:
+        """See `PredictionLog.read_labelled_parts`."""
+        return (self._labelled(part, as_of, columns) for part in parts)
+
+    def _labelled(self, window: Window, as_of: datetime, columns: Sequence[str] | None) -> pd.DataFrame:
         import pandas as pd
 
         frame, part, use = self._rows(window, as_of, columns)
@@ -64,16 +67,6 @@ class HistoryLog(PredictionLog):
         stamps[since == NEVER] = np.datetime64("NaT")
         known = pd.Series(stamps, index=frame.index).dt.tz_localize("UTC")
         return frame.assign(label=value, label_known_at=known)
-
-    def read_labelled_parts(
-        self,
-        parts: Sequence[Window],
-        as_of: datetime,
-        columns: Sequence[str] | None = None,
-        snapshots: Mapping[str, int] | None = None,
-    ) -> Iterator[pd.DataFrame]:
-        """See `PredictionLog.read_labelled_parts`."""
-        return (self.read_labelled(part, as_of, columns, snapshots) for part in parts)
 
     def read_arrow(
         self, window: Window, as_of: datetime, columns: Sequence[str], *, dictionary: Collection[str] = ()

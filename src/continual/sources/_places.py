@@ -16,11 +16,18 @@ from typing import Any, BinaryIO, Protocol
 from continual.errors import BatchError
 from continual.sources.base import SourceUnavailable
 
+_UNFINISHED_PREFIXES = (".", "_")
+_UNFINISHED_SUFFIX = ".tmp"
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@]+(/|$)")
 
 
 def is_url(location: str) -> bool:
     return "://" in location
+
+
+def located(location: str, home: Path) -> str:
+    """Where it lies: a relative folder under the home."""
+    return location if is_url(location) else str(home / location)
 
 
 def checked_location(value: str) -> str:
@@ -58,6 +65,16 @@ class Place(Protocol):
     """A folder or prefix: its files, not what lies below it."""
 
     def entries(self) -> list[Entry]: ...
+
+
+def place_of(location: str, field: str) -> Place:
+    """field: of the policy, that names the location."""
+    return ObjectPlace(location, field) if is_url(location) else LocalPlace(Path(location), field)
+
+
+def finished(name: str) -> bool:
+    """Whether a file of that name is to be looked at."""
+    return not name.startswith(_UNFINISHED_PREFIXES) and not name.endswith(_UNFINISHED_SUFFIX)
 
 
 @dataclass(frozen=True)

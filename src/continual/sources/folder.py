@@ -15,11 +15,11 @@ from continual.errors import BatchError
 from continual.sources._listing import ListingCache
 from continual.sources._places import (
     Entry,
-    LocalPlace,
-    ObjectPlace,
-    Place,
     checked_location,
+    finished,
     is_url,
+    located,
+    place_of,
     read_bytes,
     sha256,
 )
@@ -28,9 +28,6 @@ from continual.sources.base import BatchRef, Source, Stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_UNFINISHED_PREFIXES = (".", "_")
-_UNFINISHED_SUFFIX = ".tmp"
 
 
 class Folder(Source):
@@ -97,13 +94,11 @@ class Folder(Source):
         return [home / place for place in (self.predictions, self.labels) if not is_url(place)]
 
     def _location_of(self, stream: Stream, home: Path) -> str:
-        named = self.predictions if stream == "predictions" else self.labels
-        return named if is_url(named) else str(home / named)
+        return located(self.predictions if stream == "predictions" else self.labels, home)
 
     def _dated(self, stream: Stream, home: Path) -> list[tuple[Entry, date]]:
         location, field = self._location_of(stream, home), f"source.{stream}"
-        place: Place = ObjectPlace(location, field) if is_url(location) else LocalPlace(Path(location), field)
-        delivered = [entry for entry in place.entries() if _finished(entry.name)]
+        delivered = [entry for entry in place_of(location, field).entries() if finished(entry.name)]
         named = re.compile(_regex(self.pattern))
         days = [(entry, _day(entry, named)) for entry in delivered]
         stray = [entry.name for entry, day in days if day is None]
@@ -129,10 +124,6 @@ def _day(entry: Entry, named: re.Pattern[str]) -> date | None:
 def _regex(pattern: str) -> str:
     escaped = re.escape(pattern).replace(r"\*", r"[^/]*")
     return escaped.replace(re.escape("{date}"), r"(?P<date>\d{4}-\d{2}-\d{2})")
-
-
-def _finished(name: str) -> bool:
-    return not name.startswith(_UNFINISHED_PREFIXES) and not name.endswith(_UNFINISHED_SUFFIX)
 
 
 def _ref(stream: Stream, day: date, entry: Entry, cache: ListingCache) -> BatchRef | None:
