@@ -206,7 +206,9 @@ class Stages:
         }
 
     def add(self, name: str, build: Callable[[], None]) -> None:
-        """A stage of a test's own; `build` leaves the world as it should be kept."""
+        """A stage of a test file's own; `build` leaves the world as it should be kept."""
+        known = self._build.get(name, build)
+        assert known.__module__ == build.__module__, f"stage {name!r} of {known.__module__}: take another name"
         self._build[name] = build
 
     def __call__(self, name: str) -> World:
