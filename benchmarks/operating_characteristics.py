@@ -1,6 +1,6 @@
 """How often the default gate and monitor are wrong, and how fast they are right: simulated on their public classes.
 
-    nice -n 19 python benchmarks/operating_characteristics.py --runs 2000 --delays 500
+    nice -n 19 python benchmarks/operating_characteristics.py --runs 2000 --delays 500 --few 500
 
 Writes docs/results/operating_characteristics.md and two plots beside it. Stopped, it goes on where it
 was (`pieces.py`).
@@ -100,13 +100,13 @@ def _blocked(size: float, n: int, clustered: bool, rng: np.random.Generator, run
     return hits
 
 
-def quiet(found: pieces.Pieces) -> list[Line]:
+def quiet(found: pieces.Pieces, few: int) -> list[Line]:
     """Equal champions for a year, overall and every slice."""
     text = f"Equal champions, overall (2,000 rows a day) + {SLICES} slices, a year of daily looks: a false rollback"
     out = []
     for said, monitor in SETTINGS.items():
         for name, world in YEARS.items():
-            runs = found.runs // 4 if said or world.lasting else found.runs
+            runs = few if said or world.lasting else found.runs
             hits = found.run(f"{said}{text}, {name}", partial(_quiet, monitor, world), runs, size=50)
             out.append(share(f"{said}{text}", name, hits, -0.05, _why_quiet(monitor, world)))
     return out
@@ -161,7 +161,7 @@ FAULTS = [
 ]
 
 
-def detect(found: pieces.Pieces, runs: int) -> tuple[list[Line], dict[str, list[float]]]:
+def detect(found: pieces.Pieces, runs: int, few: int) -> tuple[list[Line], dict[str, list[float]]]:
     """Days of labels from the first faulty day to the alarm, and the curves of the second plot."""
     out, curves = [], {}
     for fault in FAULTS:
@@ -175,10 +175,10 @@ def detect(found: pieces.Pieces, runs: int) -> tuple[list[Line], dict[str, list[
                 out.append(median(text, name, fair, -fault.goal or None, why))
                 if (fault.where, fault.rows, since) == (OVERALL, 2000, 60):
                     curves[f"{100 * fault.size:.0f} points, {name}"] = fair
-    return [*out, *_lasting(found)], curves
+    return [*out, *_lasting(found, few)], curves
 
 
-def _lasting(found: pieces.Pieces) -> list[Line]:
+def _lasting(found: pieces.Pieces, few: int) -> list[Line]:
     """Where shocks last; and what the alarms of the other setting would have taken."""
     out = []
     for fault in SHOWN:
@@ -186,7 +186,7 @@ def _lasting(found: pieces.Pieces) -> list[Line]:
             for name, year in YEARS.items():
                 if said or year.lasting:
                     text, world = f"{said}{fault.text(60)}", replace(year, least=fault.least)
-                    days = found.run(f"{text}, {name}", partial(_delays, monitor, fault, 60, world), found.runs // 4)
+                    days = found.run(f"{text}, {name}", partial(_delays, monitor, fault, 60, world), few)
                     fair = [wait for wait in days if wait >= 1]
                     out.append(median(text, name, fair, None, _why_lasting(fault, world, len(days) - len(fair))))
     return out
@@ -259,9 +259,9 @@ def _plain(waits: Sequence[float]) -> str:
 SHOWN = (Fault(OVERALL, 2000, 0.02), Fault(OVERALL, 2000, 0.03), Fault(OVERALL, 200, 0.03), Fault("s0", 200, 0.03))
 
 
-def frontier(found: pieces.Pieces) -> list[Line]:
+def frontier(found: pieces.Pieces, runs: int) -> list[Line]:
     """What a faster alarm costs in false ones, where days move together; the budget `alpha` is the only change."""
-    out, runs, world = [], found.runs // 4, many.World(clustered=True)
+    out, world = [], many.World(clustered=True)
     for alpha in ALPHAS:
         monitor = sim.MONITOR.model_copy(update={"alpha": alpha})
         text = f"alpha {alpha:g}: a false rollback within a year"
@@ -275,18 +275,20 @@ def frontier(found: pieces.Pieces) -> list[Line]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    pieces.add_options(parser)  # curves and frontier: a quarter of the runs
+    pieces.add_options(parser)  # curves of the veto: a quarter of the runs
     parser.add_argument("--delays", type=int, default=2000, help="runs a row of days to the alarm")
+    parser.add_argument("--few", type=int, default=500, help="runs a row of shocks that last, other settings, frontier")
     arguments = parser.parse_args()
     with pieces.Pieces(MONITOR_ROOTS, arguments) as found:
-        of_monitor, (waits, delays), at_alpha = quiet(found), detect(found, arguments.delays), frontier(found)
+        of_monitor, at_alpha = quiet(found, arguments.few), frontier(found, arguments.few)
+        waits, delays = detect(found, arguments.delays, arguments.few)
     with pieces.Pieces(GATE_ROOTS, arguments) as found:
         of_gate, (vetoes, powers) = equal(found), veto(found)
     lines = [*of_gate, *vetoes, *of_monitor, *waits, *at_alpha]
     Console().print(table(lines))
     veto_plot(SIZES, powers)
     delay_plot(delays)
-    write(lines, f"--runs {arguments.runs} --delays {arguments.delays} --seed {arguments.seed}")
+    write(lines, f"--runs {arguments.runs} --delays {arguments.delays} --few {arguments.few} --seed {arguments.seed}")
 
 
 if __name__ == "__main__":

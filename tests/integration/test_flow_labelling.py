@@ -20,8 +20,10 @@ from continual.core.labelling import Answer, Use
 from continual.errors import BatchError, LabelerError, NotEnoughData, Skipped
 from continual.flows.ask import ask
 from continual.flows.evaluate import evaluate
-from continual.flows.label_desk import queue_of, reading_of, tasks_of, waiting_tasks
+from continual.flows.judge import judge
+from continual.flows.label_desk import queue_of, reading_of, served_answers, tasks_of, waiting_tasks
 from continual.flows.label_intake import collect
+from continual.flows.label_noise import label_noise
 from continual.flows.label_order import Order
 from continual.flows.label_wait import look, offer, wait_over
 from continual.flows.log_rows import log_table
@@ -285,6 +287,44 @@ def test_labels_are_bought_in_the_slice_that_a_person_names(world: World) -> Non
     )
     assert "in startups" in found.reason and "a new sector" in found.reason
     refused(lambda: ask(ws, day(20.1), Order(slice="no such")), Skipped, "no such")
+
+
+def _noisy(world: World, led: float = 0.0) -> list[Answer]:
+    """Everybody is wrong in a tenth of the rows; anna, besides, says what the served model says in a share `led`."""
+    rng, said = np.random.default_rng(3), []
+    served = served_answers(world.ws(), reading_of(world.ws()).requests(everything=True))
+    for a in say(world):
+        value = float(abs(a.value - (rng.random() < 0.1))) if a.value is not None else None
+        if a.annotator == "anna" and rng.random() < led:
+            value = served[a.key]
+        said.append(Answer(a.key, a.annotator, value, a.answered_at))
+    return said
+
+
+@pytest.mark.parametrize("led", [0.0, 0.7])
+def test_the_gate_takes_out_the_noise_that_two_people_show_and_refuses_labels_that_were_led(
+    asked: World, led: float
+) -> None:
+    asked.edit("gate: {kind: graded}", "gate: {kind: graded, label_noise: measured}")
+    ws = asked.ws()
+    candidate = asked.candidate(day(14))
+    queue_of(ws).record(_noisy(asked, led))
+    collect(ws, day(21))
+    assert label_noise(ws, day(20)).noise.estimate.n_labelled == 0, "nothing was answered by then"
+    key = evaluate(ws, [candidate], day(21)).data["evaluation"]
+    told = judge(ws, key)
+    noise = ws.ledger.get(key).evidence["gate"]["noise"]
+    if led:
+        assert "the labels must not judge: labels lean to the model's answer" in told.reason
+    else:
+        assert noise["refused"] == ""
+        rate = noise["noise"]["estimate"]
+        assert rate["low"] < 0.1 < rate["high"] and rate["n_labelled"] > 50
+        assert "are taken out of every comparison" in told.reason
+    shelf = PolicyShelf(asked.settings.home, asked.settings.configs)
+    shelf.snapshot("loans")
+    found = [one for one in rederive(ws.ledger, shelf) if one.kind == "verdict" and one.key.endswith(key)]
+    assert [one.same for one in found] == [True], found
 
 
 def test_agreement_noise_and_rows_to_look_at_again(asked: World) -> None:

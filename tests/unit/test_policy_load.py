@@ -105,6 +105,8 @@ EDITS = {
     "s50_unused_classes": ("  lag: 36h", "  classes: [a, b, c]\n  lag: 36h",
         "label.classes", "only multiclass has classes", "correct"),
     "s50_task_of_a_metric": ("kind: log_loss", "kind: mae", "metrics.2.kind", "does not apply", "correct"),
+    "s50_noise_that_nobody_measures": ("overall: improve", "label_noise: measured",
+        "gate.label_noise", '"measured"|asks people and labelling.double > 0', "correct"),
     "s50_projection_column": ("\nlabel:", "\nprojections: {far: distanc > 10}\nlabel:",
         "projections.far", "did you mean 'distance'", "correct"),
     "s61_code_in_a_step": ("sklearn.ensemble.Hist", "os.system('id')#Hist",
@@ -242,3 +244,10 @@ def test_the_hash_is_of_the_meaning(flights_text):
     hashes = [parse_policy(text, NAME).hash for text in (flights_text, same, other)]
     assert hashes[0] == hashes[1] != hashes[2]
     assert re.fullmatch("[0-9a-f]{16}", hashes[0])
+
+
+def test_noise_is_only_taken_out_of_metrics_that_say_how(repository):
+    text = (repository / NAME).read_text(encoding="utf-8").replace("overall: improve", "label_noise: 0.05")
+    parse_policy(text, NAME)
+    with pytest.raises(PolicyError, match=r"metrics\.1\.priority.*must be 'report': gate\.label_noise.*'f1'"):
+        parse_policy(text.replace("kind: brier", "kind: f1"), NAME)

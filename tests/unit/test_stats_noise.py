@@ -6,15 +6,10 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import NoiseRate
 from continual.core.stats.additive import mean_comparison
-from continual.core.stats.noise import (
-    MISSING,
-    NoiseRate,
-    agreement,
-    noise_adjusted,
-    review_list,
-    symmetric_noise,
-)
+from continual.core.stats.denoised import noise_adjusted
+from continual.core.stats.noise import MISSING, agreement, review_list, symmetric_noise
 
 
 def _annotations(rng, n=300, annotators=2, classes=3, noise=0.25):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import LabelNoise, NoiseTerms
 
 OVERALL = "overall"
 
@@ -38,13 +39,15 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True)
 class MetricEvidence:
-    """One metric of the policy's contract on one slice."""
+    """One metric of the policy's contract on one slice. noise: how wrong labels enter `comparison`; None: nobody
+    asked, or the metric cannot say."""
 
     metric: str
     priority: str
     candidate: Estimate
     champion: Estimate | None
     comparison: Comparison | None
+    noise: NoiseTerms | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class GateEvidence:
     `configured_slices` are the names the policy demands: one missing in `slices` is an error, never a pass; the same
     with `configured_behaviours`. `window_uses` counts earlier decisions on an overlapping evaluation window.
     `leaked_rows`: evaluation rows that one of the models was trained on, already left out. `history`: earlier
-    decisions in the order they were recorded; None in evidence from before there was a yearly budget.
+    decisions in the order they were recorded; None in evidence from before there was a yearly budget. `noise`: of the
+    labels, None where the policy does not ask for it.
     """
 
     candidate: str
@@ -110,9 +114,14 @@ class GateEvidence:
     history: tuple[PastDecision, ...] | None = None
     behaviours: tuple[BehaviourEvidence, ...] = ()
     configured_behaviours: tuple[str, ...] = ()
+    noise: LabelNoise | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without what noise of labels adds where nobody asked for it."""
+        out = asdict(self)
+        for item in out["slices"]:
+            item["metrics"] = [_without(metric, "noise") for metric in item["metrics"]]
+        return _without(out, "noise")
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> GateEvidence:
@@ -124,6 +133,7 @@ class GateEvidence:
             "history": None if history is None else tuple(PastDecision(**past) for past in history),
             "behaviours": tuple(BehaviourEvidence(**found) for found in value.get("behaviours", ())),
             "configured_behaviours": tuple(value.get("configured_behaviours", ())),
+            "noise": LabelNoise.from_dict(value["noise"]) if value.get("noise") else None,
         }
         return cls(**{**value, **parts})
 
@@ -139,6 +149,7 @@ def _metric(value: dict[str, Any]) -> MetricEvidence:
         candidate=Estimate(**value["candidate"]),
         champion=Estimate(**value["champion"]) if value["champion"] else None,
         comparison=Comparison(**value["comparison"]) if value["comparison"] else None,
+        noise=NoiseTerms.from_dict(value["noise"]) if value.get("noise") else None,
     )
 
 

@@ -17,6 +17,7 @@ from continual.flows.baselines import baselines, metrics_of
 from continual.flows.behave import behave
 from continual.flows.champion import reconcile
 from continual.flows.judged_rows import judged_rows
+from continual.flows.label_noise import label_noise
 from continual.flows.measure import Occasion, evaluations
 from continual.flows.past_decisions import past_decisions
 from continual.flows.workspace import Outcome, Workspace
@@ -89,6 +90,7 @@ def _measure(ws: Workspace, chosen: Trained, champion: str | None, window: Windo
         history=past_decisions(ws, window, as_of, key),
         behaviours=behave(ws, chosen.version, champion, as_of),
         configured_behaviours=tuple(b.label for b in ws.policy.behaviours),
+        noise=label_noise(ws, as_of) if champion and ws.policy.gate.measures_noise else None,
     )
     simple = baselines(ws, rows, evidence.slices, window, as_of)
     _define(ws, slices, as_of)

@@ -34,7 +34,7 @@ class JudgedRows:
 
     def evidence(self, ws: Workspace, slices: Sequence[Slice]) -> tuple[SliceEvidence, ...]:
         """Every metric of the policy on these slices."""
-        return measure(self.kept, slices, ws.policy.metrics, self.ours, self.theirs)
+        return measure(self.kept, slices, ws.policy.metrics, self.ours, self.theirs, ws.policy.gate.reads_noise)
 
 
 def judged_rows(ws: Workspace, candidate: str, champion: str | None, window: Window, as_of: datetime) -> JudgedRows:

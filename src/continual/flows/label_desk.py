@@ -100,6 +100,10 @@ def _plain(value: Any) -> Any:
 
 def shown_answers(ws: Workspace, requests: pd.DataFrame) -> dict[str, float]:
     """Key -> the model's answer that annotators saw, of rows that only train."""
-    rows = _logged(ws, requests[requests["use"] == Use.TRAINING])
-    found = {key: _guess(ws, row) for key, row in rows.items()}
+    return served_answers(ws, requests[requests["use"] == Use.TRAINING])
+
+
+def served_answers(ws: Workspace, requests: pd.DataFrame) -> dict[str, float]:
+    """Key -> what the serving version said."""
+    found = {key: _guess(ws, row) for key, row in _logged(ws, requests).items()}
     return {key: value for key, value in found.items() if value is not None}

@@ -3,6 +3,7 @@ again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import NoiseRate
 from continual.core.labelling import Use
-from continual.core.stats.noise import MISSING, NoiseRate, agreement, noise_adjusted, review_list, symmetric_noise
+from continual.core.stats.denoised import noise_adjusted
+from continual.core.stats.noise import MISSING, agreement, review_list, symmetric_noise
 from continual.core.stats.review import Anchoring, anchoring
 from continual.core.verdict import OVERALL
 from continual.errors import Skipped
@@ -52,7 +55,7 @@ class Quality:
 
 def quality(ws: Workspace) -> Quality:
     """Of every answer in the queue. Numbers (regression) have no kappa and no noise rate."""
-    answers, asked = _standing(reading_of(ws).answers()), reading_of(ws).requests(everything=True)
+    answers, asked = standing(reading_of(ws).answers()), reading_of(ws).requests(everything=True)
     people = {str(name): int(n) for name, n in answers["annotator"].value_counts().items()}
     disputed = int((asked["state"] == "disputed").sum())
     if ws.policy.label.target.task == "regression":
@@ -60,14 +63,14 @@ def quality(ws: Workspace) -> Quality:
         return Quality(none, None, None, None, people, 0, disputed)
     twice = set(asked.loc[asked["needed"] >= 2, "key"])
     blind = set(asked.loc[asked["use"] == Use.EVALUATION, "key"])
-    pairs = _pairs(answers[answers["key"].isin(twice & blind)])
+    pairs = pairs_of(answers[answers["key"].isin(twice & blind)])
     noise = symmetric_noise(*pairs) if ws.policy.label.target.task == "binary" else None
     adjusted, notes = (None, ()) if noise is None else _adjusted(ws, noise)
     led = _led(ws, answers[answers["key"].isin(twice - blind)], asked)
     return Quality(agreement(_matrix(answers)), noise, adjusted, led, people, len(pairs[0]), disputed, notes)
 
 
-def _standing(answers: pd.DataFrame) -> pd.DataFrame:
+def standing(answers: pd.DataFrame) -> pd.DataFrame:
     """The newest label of every person on every row, the first given first; adjudications are no second opinion."""
     votes = answers[answers["value"].notna() & ~answers["decides"]]
     return votes.drop_duplicates(["key", "annotator"], keep="last").sort_values(["answered_at", "annotator"])
@@ -81,7 +84,7 @@ def _matrix(answers: pd.DataFrame) -> Ints:
     return np.asarray(table.fillna(MISSING).to_numpy(dtype=np.int64))
 
 
-def _pairs(answers: pd.DataFrame) -> tuple[Ints, Ints]:
+def pairs_of(answers: pd.DataFrame) -> tuple[Ints, Ints]:
     """The first two labels of every row that has two; a third came because they differed."""
     order = answers.groupby("key").cumcount()
     first, second = (answers[order == i].set_index("key")["value"] for i in (0, 1))
@@ -103,15 +106,19 @@ def _adjusted(ws: Workspace, noise: NoiseRate) -> tuple[Comparison | None, tuple
 
 def _led(ws: Workspace, answers: pd.DataFrame, asked: pd.DataFrame) -> Anchoring | None:
     """Where the model's answer was shown to the first of two people."""
-    first, second = _pairs(answers)
-    if not len(first) or ws.policy.label.target.task != "binary":
+    if not len(pairs_of(answers)[0]) or ws.policy.label.target.task != "binary":
         return None
     from continual.flows.label_desk import shown_answers
 
+    return led_by(answers, shown_answers(ws, asked[asked["key"].isin(set(answers["key"]))]))
+
+
+def led_by(answers: pd.DataFrame, said: Mapping[str, float]) -> Anchoring:
+    """Whether the first of two labels leans to what a model said. answers: of `standing`; said: key -> answer 0/1."""
+    first, second = pairs_of(answers)
     keys = answers[answers.groupby("key").cumcount() == 1]["key"].tolist()
-    shown = shown_answers(ws, asked[asked["key"].isin(keys)])
-    known = np.array([key in shown for key in keys])
-    answer = np.array([shown.get(key, 0.0) for key in keys], dtype=np.int64)
+    known = np.array([key in said for key in keys], dtype=bool)
+    answer = np.array([said.get(key, 0.0) for key in keys], dtype=np.int64)
     return anchoring(first[known], second[known], answer[known])
 
 

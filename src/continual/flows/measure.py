@@ -76,8 +76,9 @@ def measure(
     metrics: Sequence[Metric],
     candidate: Floats,
     champion: Floats | None,
+    noise: bool = False,
 ) -> tuple[SliceEvidence, ...]:
-    """Every metric on every slice, both models on identical rows.
+    """Every metric on every slice, both models on identical rows. noise: with what it takes to take wrong labels out.
 
     frame: (n, ...) with label (null = unknown) and event_time. candidate, champion: (n,) scores.
     """
@@ -88,18 +89,19 @@ def measure(
         rows = table.rows(inside[item.name])
         use = np.flatnonzero(inside[item.name] & table.known)
         scores = (candidate[use], None if champion is None else champion[use])
-        evidence = tuple(_one(metric, rows, *scores) for metric in metrics)
+        evidence = tuple(_one(metric, rows, *scores, noise=noise) for metric in metrics)
         out.append(SliceEvidence(item.name, item.tier, item.parent, evidence))
     return tuple(out)
 
 
-def _one(metric: Metric, rows: Rows, candidate: Floats, champion: Floats | None) -> MetricEvidence:
+def _one(metric: Metric, rows: Rows, candidate: Floats, champion: Floats | None, *, noise: bool) -> MetricEvidence:
     return MetricEvidence(
         metric=metric.name,
         priority=metric.priority,
         candidate=metric.estimate(rows, candidate),
         champion=None if champion is None else metric.estimate(rows, champion),
         comparison=None if champion is None else metric.compare(rows, candidate, champion),
+        noise=metric.noise_terms(rows, candidate, champion) if noise and champion is not None else None,
     )
 
 

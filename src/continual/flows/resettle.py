@@ -11,6 +11,7 @@ from continual.core.verdict import GateEvidence, Verdict
 from continual.core.window import Window, days_of, utc
 from continual.errors import ModelUnavailable, PolicyError
 from continual.flows.judged_rows import judged_rows
+from continual.flows.label_noise import label_noise
 from continual.flows.workspace import Outcome, Workspace
 from continual.policy.last_good import PolicyShelf
 from continual.policy.load import LoadedPolicy
@@ -73,6 +74,8 @@ def _judged(
     configured = {name: position for position, name in enumerate(evidence.configured_slices)}
     slices = [Slice(**s) for s in judged.evidence["slices"] if s["name"] in configured]
     now = replace(evidence, slices=rows.evidence(then, slices), as_of=as_of.isoformat(), leaked_rows=rows.leaked)
+    if evidence.noise is not None:
+        now = replace(now, noise=label_noise(then, as_of))
     return now, then.policy.gate.judge(now, then.policy.metric_terms())
 
 

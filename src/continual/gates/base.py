@@ -28,6 +28,16 @@ class Gate(Strategy):
 
     family: ClassVar[Family] = GATES
 
+    @property
+    def reads_noise(self) -> bool:
+        """Whether it takes wrong labels out of comparisons: `MetricEvidence.noise` must be there."""
+        return False
+
+    @property
+    def measures_noise(self) -> bool:
+        """Whether `GateEvidence.noise` must be there, from rows that two people labelled."""
+        return False
+
     @abstractmethod
     def judge(self, evidence: GateEvidence, terms: Mapping[str, MetricTerms]) -> Verdict:
         """The verdict; fails closed: anything missing, undefined or NaN never promotes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,8 @@ from continual.core.stats.power import Paired, rows_to_rule_out
 from continual.core.verdict import OVERALL, Answer, GateEvidence, SliceClass, SliceFinding, Spending, Tier, Verdict
 from continual.gates._behaviours import with_behaviours
 from continual.gates._borrowing import lender, rules_out
-from continual.gates._complete import JUDGED, Gap, find_gaps
+from continual.gates._complete import JUDGED, Gap
+from continual.gates._noise import noise_sentence, without_noise
 from continual.gates._rulings import (
     Cell,
     Level,
@@ -53,14 +54,15 @@ class Graded(Gate):
        which may take years of labels, but it does as long as a broken model could hide in it. `inconclusive_standard`
        and `inconclusive_long_tail` ask the same of the other tiers. `borrow`: the proof of the nearest slice above
        stands in if the slice's own rows rule out `borrow_margins` margins; if they do not, labels are needed.
+       With `label_noise` all comparisons are what right labels would have shown; where that is not known, step 5.
     4. Behaviour tests of the policy: one that does not hold rejects.
     5. Fail closed: a missing slice, metric, comparison or behaviour test, an undefined overall number, NaN: reject,
        naming it.
 
     Level of step 2: what `yearly_alpha` leaves for this decision after those of the last 365 days, so that in no year
     any candidate that is not better passes with a larger chance, however often one retrains; at most 1 - `confidence`.
-    Evidence without a history (of an earlier release): 1 - `confidence` divided by 1 + uses of the window. Sources:
-    STATISTICS (simulated), Holm 1979, Berger 1982, Lan & DeMets 1983.
+    Evidence without a history (of an earlier release): 1 - `confidence` divided by 1 + uses of the window. Holm 1979,
+    Berger 1982, Lan & DeMets 1983.
     """
 
     kind: Literal["graded"] = Field("graded", description="Overall superiority plus a graded rule for every slice.")
@@ -102,11 +104,17 @@ class Graded(Gate):
         allow_inf_nan=False,
         description="Size of a break that slices must rule out which may not just pass, in margins.",
     )
+    label_noise: Literal["ignore", "measured"] | Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        "ignore",
+        description="Wrong labels, to be taken out of comparisons: ignore, measured (on rows that two people "
+        "labelled), or their known share.",
+    )
     min_rows: int = Field(20, ge=5, description="Paired labelled rows below which a slice is not evaluable.")
     min_rows_overall: int = Field(100, ge=5, description="Labelled rows below which nothing is promoted.")
 
     def judge(self, evidence: GateEvidence, terms: Terms) -> Verdict:
-        gaps = find_gaps(evidence, terms) or self._too_small(evidence, terms)
+        evidence, noisy = without_noise(evidence, terms, self.label_noise)
+        gaps = noisy or self._too_small(evidence, terms)
         if gaps:
             return refuse(gaps, evidence.champion)
         floors = floor_rulings(evidence, terms)
@@ -118,9 +126,16 @@ class Graded(Gate):
         overall = [self._overall(cell, level) for cell in cells if cell.is_overall]
         slices = self._slices([cell for cell in cells if not cell.is_overall], overall)
         verdict = with_behaviours(combine([*floors, *overall, *slices], evidence.champion), evidence)
-        if spending is None:
-            return verdict
-        return replace(verdict, reason=f"{verdict.reason} {budget(spending)}", spending=spending)
+        said = [verdict.reason, *noise_sentence(evidence, self.label_noise), *([budget(spending)] if spending else [])]
+        return replace(verdict, reason=" ".join(said), spending=spending)
+
+    @property
+    def reads_noise(self) -> bool:
+        return self.label_noise != "ignore"
+
+    @property
+    def measures_noise(self) -> bool:
+        return self.label_noise == "measured"
 
     def _level(self, evidence: GateEvidence, spending: Spending | None) -> Level:
         if spending is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from continual.core.cells import LABEL, ONE, Carried, Cells, Formula
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import NoiseTerms
 from continual.core.stats.additive import mean_comparison, mean_estimate
 from continual.core.stats.flaws import MIN_LABELS, flaw, flaw_classes
 from continual.metrics._linearised import mean_weight
@@ -69,6 +71,9 @@ class ProbabilityLoss(MomentMetric):
         noise = self.noise(rows.weight, candidate, champion)
         gain = self.loss(rows.y, champion) - self.loss(rows.y, candidate)
         return mean_comparison(gain, rows.weight, rows.day, noise)
+
+    def noise_terms(self, rows: Rows, candidate: Floats, champion: Floats) -> NoiseTerms:
+        return NoiseTerms(flipped=self.compare(replace(rows, y=1 - rows.y), candidate, champion))
 
     def compare_cells(self, candidate: Cells, champion: Cells, pair: Cells | None) -> list[Comparison]:
         found = super().compare_cells(candidate, champion, pair)

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import NoiseTerms
 from continual.core.stats.additive import compared, mean_comparison, mean_estimate
 from continual.core.stats.clustered import Spread, weighted_mean, wider
 from continual.core.stats.midp import corrected_spread, midp_harm
@@ -48,6 +49,9 @@ class Accuracy(ConfusionMetric):
         if np.ptp(rows.weight) > 1e-9 * rows.weight.max():
             return mean_comparison(gain, rows.weight, rows.day)
         return _unweighted(rows, gain)
+
+    def noise_terms(self, rows: Rows, candidate: Floats, champion: Floats) -> NoiseTerms:
+        return NoiseTerms()
 
     def value_and_gradient(self, table: Floats, center: Floats) -> tuple[Floats, Floats]:
         total = table.sum(axis=(1, 2))

@@ -15,6 +15,7 @@ from pydantic import Field
 from continual.core.cells import Carried, Cells
 from continual.core.estimate import Comparison, Estimate
 from continual.core.family import Family, Strategy
+from continual.core.label_noise import NoiseTerms
 
 Floats = npt.NDArray[np.float64]
 METRICS = Family("metric", "continual.metrics")
@@ -99,6 +100,16 @@ class Metric(Strategy):
     @abstractmethod
     def compare(self, rows: Rows, candidate: Floats, champion: Floats) -> Comparison:
         """Paired comparison of two models' scores on the same rows, oriented: positive = candidate better."""
+
+    def noise_terms(self, rows: Rows, candidate: Floats, champion: Floats) -> NoiseTerms | None:
+        """What it takes, besides `compare` of the same rows, to take wrong binary labels out of it; None: nothing
+        does."""
+        return None
+
+    @property
+    def sees_through_noise(self) -> bool:
+        """Whether wrong labels can be taken out of its comparison."""
+        return type(self).noise_terms is not Metric.noise_terms
 
     def carried(self) -> Carried | None:
         """What cells hold for it; None: it is computed from rows only."""

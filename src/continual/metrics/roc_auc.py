@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from continual.core.estimate import Comparison, Estimate
+from continual.core.label_noise import NoiseTerms
 from continual.core.stats.additive import compared
 from continual.core.stats.clustered import Spread, clustered_spread
 from continual.core.stats.delong import auc_influence, delong_spread
@@ -56,6 +57,10 @@ class RocAuc(RankingMetric):
         spread = clustered_spread(share, rows.day, iid) if iid.se else iid
         gain = new - old if abs(new - old) > 1e-12 else 0.0
         return compared(gain, spread, len(rows), f"paired DeLong, {spread.how}", _rarer(rows))
+
+    def noise_terms(self, rows: Rows, candidate: Floats, champion: Floats) -> NoiseTerms:
+        total = float(rows.weight.sum())
+        return NoiseTerms(positives=float(rows.weight @ rows.y) / total if total else 0.0)
 
     def of_rows(self, rows: Rows, score: Floats) -> RowPart:
         """Of multiclass rows: the mean of one class against the rest."""

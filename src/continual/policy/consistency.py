@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 def problems(policy: Policy) -> list[Problem]:
     """Empty = consistent."""
-    checks = (_active, _primary, _classes, _tasks, _reserved, column_problems, _behaviours, _labelling, _repeated)
+    checks = (
+        _active,
+        _primary,
+        _classes,
+        _tasks,
+        _reserved,
+        column_problems,
+        _behaviours,
+        _labelling,
+        _noise,
+        _repeated,
+    )
     return [problem for check in checks for problem in check(policy)]
 
 
@@ -82,6 +93,24 @@ def _labelling(policy: Policy) -> Iterator[Problem]:
             yield ("labelling", "show", i), f"{column!r} is neither a feature nor a tag"
     if policy.labelling.tolerance and policy.label.task != "regression":
         yield ("labelling", "tolerance"), f"only numbers are close, label.task is {policy.label.task.value!r}"
+
+
+def _noise(policy: Policy) -> Iterator[Problem]:
+    """Wrong labels can be taken out of binary ones, by metrics that know how, at a rate that somebody sees."""
+    gate, where = policy.gate, ("gate", "label_noise")
+    if not gate.reads_noise:
+        return
+    if policy.label.task != "binary":
+        yield where, f"wrong labels are taken out of binary labels only, label.task is {policy.label.task.value!r}"
+    for i, metric in enumerate(policy.metrics):
+        if metric.priority != "report" and not metric.sees_through_noise:
+            yield (
+                ("metrics", i, "priority"),
+                f"must be 'report': gate.label_noise cannot be taken out of {metric.kind!r}",
+            )
+    twice = policy.labelling.double > 0 or policy.labelling.annotators > 1
+    if gate.measures_noise and not (policy.labeler.asks and twice):
+        yield where, "'measured' needs a labeler that asks people and labelling.double > 0; or give the known share"
 
 
 def _repeated(policy: Policy) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Noisy labels: how well annotators agree, how often labels are wrong, what that does to a difference of models.
+"""Noisy labels: how well annotators agree, how often labels are wrong, which to look at again.
 
 Symmetric noise of rate eta shrinks every difference of error rates by (1 - 2 eta) and costs 1/(1 - 2 eta)^2 labels.
 All of this holds for annotators who did not see a prediction: labels anchored to a model's output favour that model
@@ -8,12 +8,13 @@ All of this holds for annotators who did not see a prediction: labels anchored t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from continual.core.estimate import Comparison, Estimate
+from continual.core.estimate import Estimate
+from continual.core.label_noise import NoiseRate
 from continual.core.stats.flaws import MIN_LABELS
 from continual.core.stats.tails import quantile
 
@@ -22,14 +23,6 @@ Ints = npt.NDArray[np.int64]
 
 #: In a matrix of annotations: this annotator has not labelled this row.
 MISSING = -1
-
-
-@dataclass(frozen=True)
-class NoiseRate:
-    """Rate of wrong labels with its 95% interval, and the standard error of the rate."""
-
-    estimate: Estimate
-    se: float | None
 
 
 @dataclass(frozen=True)
@@ -126,28 +119,6 @@ def _clopper_pearson(k: int, n: int) -> tuple[float, float]:
 
     low = float(betaincinv(k, n - k + 1, 0.025)) if k else 0.0
     return low, float(betaincinv(k + 1, n - k, 0.975)) if k < n else 1.0
-
-
-def noise_adjusted(found: Comparison, noise: NoiseRate) -> Comparison:
-    """The difference d of two error rates without label noise, d/(1 - 2 eta); interval by the delta method.
-
-    found: a comparison of right/wrong losses on noisy labels; for other losses the factor does not hold. Its
-    `p_harm` stays: noise shrinks a difference but does not turn it. var = se^2/(1-2 eta)^2 + (2 d/(1-2 eta)^2)^2
-    var(eta). Undefined when d or eta is, or when the interval of eta reaches 1/2.
-    """
-    rate = noise.estimate
-    if found.gain is None or found.se is None:
-        return found
-    if rate.value is None or rate.high is None or noise.se is None:
-        return Comparison.undefined(found.n, f"noise rate {rate.method}")
-    if rate.high >= 0.5:
-        return Comparison.undefined(found.n, f"noise may be {rate.high:.0%}: labels may be no better than chance")
-    kept = 1 - 2 * rate.value
-    gain = found.gain / kept
-    se = math.hypot(found.se / kept, 2 * gain / kept * noise.se)
-    half = quantile(0.975, found.df) * se
-    method = f"{found.method}; divided by {kept:.3f} for {rate.value:.1%} noise from {rate.n_labelled} double labels"
-    return replace(found, gain=gain, se=se, low=gain - half, high=gain + half, method=method, discordant=None)
 
 
 def review_list(given: Ints, probability: Floats) -> Review:
