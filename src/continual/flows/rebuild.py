@@ -53,8 +53,9 @@ def build(ws: Workspace, days: Sequence[str], as_of: datetime, progress: cells.P
 
 def tidy(ws: Workspace, as_of: datetime, heads: Mapping[str, str] | None = None) -> Outcome:
     """Record that the surveyed days are built (heads: as `survey` says). Drop generations of cells older than
-    `store.keep_generations`, rows older than `store.keep_rows`, and snapshots of the log that no dataset version
-    refers to; set labels aside that belong to no prediction."""
+    `store.keep_generations`, rows older than `store.keep_rows`, snapshots of the log that no dataset version refers to
+    and files that killed writers left; put the log's small files together; set labels aside that belong to no
+    prediction."""
     from continual.flows.erase import expire_snapshots
     from continual.stores.clock import wall_clock
 
@@ -63,8 +64,11 @@ def tidy(ws: Workspace, as_of: datetime, heads: Mapping[str, str] | None = None)
         cells.settle(ws, as_of, heads)
     dropped = ws.cells.prune(as_of - kept.keep_generations)
     done = [f"{dropped} old generations of cells dropped", _expired(ws, as_of), set_aside_strays(ws, as_of)]
-    # a snapshot's age is of the disk, not of the data: the only thing here that goes by the wall clock
-    done.append(expire_snapshots(ws, wall_clock() - KEEP_SNAPSHOTS).reason)
+    small, now = ws.log.erasure.compact()
+    done.append(f"{small} small files of the log became {now}")
+    # the age of a snapshot or a file is of the disk, not of the data: all that goes by the wall clock here
+    old = wall_clock() - KEEP_SNAPSHOTS
+    done += [expire_snapshots(ws, old).reason, f"{ws.log.erasure.sweep(old)} files of killed writers deleted"]
     return Outcome("; ".join(done), {"generations": dropped})
 
 

@@ -12,18 +12,20 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from continual.stores import log_history
 from continual.stores.key_runs import Keys, Pair, Run, compacted, read_run, sort_pairs, write_run
 from continual.stores.row_hash import key_hash
 
 if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table.snapshots import Snapshot
 
 #: Rows hashed at a time: bounds the memory of a rebuild.
 CHUNK = 1_000_000
@@ -73,7 +75,7 @@ class KeyIndex:
         snapshot = current.snapshot_id if current else None
         if manifest.snapshot != snapshot:
             kept, new = _difference(manifest, table)
-            fresh = [write_run(self.folder, *_index(table, new))] if new else []
+            fresh = [write_run(self.folder, _index(table, new.tasks), new.files)] if new.tasks else []
             runs = tuple(compacted(self.folder, [*kept, *fresh]))
             if sum(run.n for run in runs) == sum(run.n for run in [*kept, *fresh]):
                 manifest = _Manifest(str(table.metadata.table_uuid), snapshot, runs)
@@ -108,37 +110,50 @@ class KeyIndex:
                 path.unlink(missing_ok=True)
 
 
-def _difference(manifest: _Manifest, table: Table) -> tuple[list[Run], list[FileScanTask]]:
-    """Runs that still hold, and the data files that no run covers."""
-    appended = _appended(manifest, table)
-    if appended is not None:
-        return list(manifest.runs), appended
+@dataclass(frozen=True)
+class _New:
+    """Data files to index, and the files that hold their rows today (another tool's, once they were put together)."""
+
+    tasks: list[FileScanTask]
+    files: set[str]
+
+
+def _difference(manifest: _Manifest, table: Table) -> tuple[list[Run], _New]:
+    """Runs that still hold, and what no run covers."""
+    newer = log_history.after(table, manifest.snapshot) if manifest.snapshot is not None else None
+    if newer is not None and all(log_history.appends(one) or log_history.compacts(one) for one in newer):
+        return _followed(manifest, table, newer)
     live = {task.file.file_path: task for task in table.scan(selected_fields=COLUMNS).plan_files()}
     kept = [run for run in manifest.runs if set(run.files) <= live.keys()]
     covered = {file for run in kept for file in run.files}
-    return kept, [task for path, task in live.items() if path not in covered]
+    new = {path: task for path, task in live.items() if path not in covered}
+    return kept, _New(list(new.values()), set(new))
 
 
-def _appended(manifest: _Manifest, table: Table) -> list[FileScanTask] | None:
-    """Data files since the manifest's snapshot when all that happened were appends; else None."""
-    from pyiceberg.table.snapshots import Operation
+def _followed(manifest: _Manifest, table: Table, newer: Sequence[Snapshot]) -> tuple[list[Run], _New]:
+    """Commit by commit: files that came are read, files that were put together stand under their new names."""
+    from pyiceberg.table import FileScanTask
 
-    by_id = {snapshot.snapshot_id: snapshot for snapshot in table.metadata.snapshots}
-    snapshot = table.current_snapshot()
-    while snapshot is not None and snapshot.snapshot_id != manifest.snapshot:
-        if snapshot.summary is None or snapshot.summary.operation != Operation.APPEND:
-            return None
-        snapshot = by_id.get(snapshot.parent_snapshot_id or -1)
-    if snapshot is None:
-        return None
-    scan = table.incremental_append_scan(from_snapshot_id_exclusive=manifest.snapshot, selected_fields=COLUMNS)
-    return list(scan.plan_files())
+    runs, tasks, fresh = [set(run.files) for run in manifest.runs], list[Any](), set[str]()
+    for snapshot in newer:
+        if log_history.compacts(snapshot):
+            for old, new in log_history.replaced(table, snapshot):
+                for files in (*runs, fresh):
+                    if files & old:
+                        files.difference_update(old)
+                        files.update(new)
+        else:
+            found = [FileScanTask(entry.data_file) for entry in log_history.came(table, snapshot)]
+            tasks += found
+            fresh |= {task.file.file_path for task in found}
+    named = [replace(run, files=tuple(sorted(files))) for run, files in zip(manifest.runs, runs, strict=True)]
+    return named, _New(tasks, fresh)
 
 
-def _index(table: Table, tasks: Sequence[FileScanTask]) -> tuple[Pair, list[str]]:
+def _index(table: Table, tasks: Sequence[FileScanTask]) -> Pair:
     parts = [pair for task in tasks for pair in _pairs(table, task)]
     empty = (np.zeros(0, np.uint64), np.zeros(0, np.int64))
-    return sort_pairs(parts or [empty]), [task.file.file_path for task in tasks]
+    return sort_pairs(parts or [empty])
 
 
 def _pairs(table: Table, task: FileScanTask) -> Iterator[Pair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.manifest import ManifestContent
 
 from continual.core.window import utc
+from continual.stores import log_history
 from continual.stores.key_runs import Keys
 from continual.stores.log_read import DAY, known_after, known_by, on_days
 from continual.stores.row_hash import key_hash
 
 if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table.snapshots import Snapshot
 
 Days = npt.NDArray[np.int64]
 EPOCH = date(1970, 1, 1)
@@ -72,29 +75,35 @@ def _placed(found: pa.Table, keys: Keys) -> Days:
 
 
 def added(table: Table, since: int | None) -> list[FileScanTask]:
-    """Data files that the snapshot `since` did not have; all of them when it is gone. Of the lists of files only those
-    written since are opened, however long the log is."""
+    """Data files with rows that the snapshot `since` did not have; all of them when it is gone. Of the lists of files
+    only those written since are opened, however long the log is."""
     from pyiceberg.table import FileScanTask
 
-    newer, now = _after(table, since), table.current_snapshot()
+    newer, now = log_history.after(table, since), table.current_snapshot()
     if newer is None or now is None:  # what came between has expired, or `since` itself
         before: set[str] = set()
         if since is not None and table.snapshot_by_id(since) is not None:
             before = {task.file.file_path for task in table.scan(snapshot_id=since).plan_files()}
         return [task for task in table.scan().plan_files() if task.file.file_path not in before]
-    lists = [one for one in now.manifests(table.io) if one.added_snapshot_id in newer]
+    ids = {one.snapshot_id for one in newer}
+    lists = [one for one in now.manifests(table.io) if one.added_snapshot_id in ids]
     entries = [e for one in lists if one.content == ManifestContent.DATA for e in one.fetch_manifest_entry(table.io)]
-    return [FileScanTask(entry.data_file) for entry in entries if entry.snapshot_id in newer]
+    found = [FileScanTask(entry.data_file) for entry in entries if entry.snapshot_id in ids]
+    if any(log_history.compacts(one) for one in newer):
+        rows_of = _with_new_rows(table, newer)
+        found = [task for task in found if task.file.file_path in rows_of]
+    return found
 
 
-def _after(table: Table, since: int | None) -> set[int] | None:
-    """Ids of the snapshots after `since`; None when it is no part of the present history."""
-    by_id = {one.snapshot_id: one for one in table.metadata.snapshots}
-    newer, now = set[int](), table.current_snapshot()
-    while now is not None and now.snapshot_id != since:
-        newer.add(now.snapshot_id)
-        now = by_id.get(now.parent_snapshot_id) if now.parent_snapshot_id else None
-    return newer if now is not None else None
+def _with_new_rows(table: Table, newer: Sequence[Snapshot]) -> set[str]:
+    """Paths of the files that these commits wrote, and of those that such files were put together into."""
+    found: set[str] = set()
+    for snapshot in newer:
+        if log_history.compacts(snapshot):
+            found |= {path for old, new in log_history.replaced(table, snapshot) if old & found for path in new}
+        else:
+            found |= {entry.data_file.file_path for entry in log_history.came(table, snapshot)}
+    return found
 
 
 def added_predictions(table: Table, since: int | None) -> Days:

@@ -14,7 +14,9 @@ import pyarrow as pa
 from pyiceberg.expressions import And, BooleanExpression, EqualTo, In, LessThan
 
 from continual.core.window import floor_day
+from continual.stores.log_compact import compact
 from continual.stores.log_days import dates
+from continual.stores.log_orphans import sweep
 from continual.stores.log_read import DAY, instant, on_days
 from continual.stores.log_remove import expire, remove, settle
 
@@ -94,6 +96,15 @@ class LogErasure:
         """Forget snapshots older than that, but the newest and those in `keep` (datasets refer to them); their files
         that nothing else needs are deleted. Returns how many."""
         return sum(expire(table, older_than, frozenset(keep)) for table in self.tables.values())
+
+    def compact(self) -> tuple[int, int]:
+        """Put the many small files of a day together; (files before, files after). See `log_compact`."""
+        found = [compact(table) for table in self.tables.values()]
+        return sum(before for before, _ in found), sum(after for _, after in found)
+
+    def sweep(self, older_than: datetime) -> int:
+        """Delete what killed writers left before that instant. See `log_orphans`."""
+        return sum(sweep(table, older_than) for table in self.tables.values())
 
     def _end(self) -> None:
         for table in self.tables.values():

@@ -46,13 +46,30 @@ def _delete(table: Table | None, where: BooleanExpression) -> None:
         return
     key = table.schema().fields[0].name
     scan = table.scan(where, selected_fields=(key,))
-    if scan.count() == 0:
+    past = _past_files(table, where)
+    if scan.count() == 0 and not past:
         return
-    files = [task.file.file_path for task in scan.plan_files()]
+    files = [*past, *(task.file.file_path for task in scan.plan_files())]
     with table.transaction() as transaction, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyiceberg warns when the rows are in no file
         transaction.set_properties({REPLACED: json.dumps(files)})
         transaction.delete(where)
+
+
+def _past_files(table: Table, where: BooleanExpression) -> list[str]:
+    """Files with such rows that only older snapshots read: their rows were put together into others since."""
+    from pyiceberg.expressions.visitors import _InclusiveMetricsEvaluator
+    from pyiceberg.io.pyarrow import ArrowScan
+    from pyiceberg.table import FileScanTask
+
+    live = {task.file.file_path for task in table.scan().plan_files()}
+    lists = {one.manifest_path: one for s in table.metadata.snapshots for one in s.manifests(table.io)}
+    files = {e.data_file.file_path: e.data_file for one in lists.values() for e in one.fetch_manifest_entry(table.io)}
+    may_hold = _InclusiveMetricsEvaluator(table.schema(), where).eval
+    asked = [file for path, file in files.items() if path not in live and may_hold(file)]
+    key = table.schema().select(table.schema().fields[0].name)
+    scan = ArrowScan(table.metadata, table.io, key, where)
+    return [file.file_path for file in asked if scan.to_table([FileScanTask(file)]).num_rows]
 
 
 def settle(log: LogTable) -> None:
@@ -117,6 +134,11 @@ def _delete_files(table: Table | None) -> None:
             table.io.delete(path)
     with table.transaction() as transaction:
         transaction.remove_properties(DOOMED)
+
+
+def needed(table: Table) -> set[str]:
+    """Paths of all files that a snapshot of the table needs."""
+    return _files(table, table.metadata.snapshots)
 
 
 def _files(table: Table, snapshots: Iterable[Snapshot]) -> set[str]:
