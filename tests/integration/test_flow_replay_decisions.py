@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from continual.flows.replay_decisions import DERIVES, rederive
+from continual.policy.former import hash_of
 from continual.policy.last_good import PolicyShelf
 from continual.stores.ledger import Ledger
 
@@ -101,3 +103,19 @@ def test_a_trigger_that_a_diagnosis_decided_follows_from_the_diagnosis(opened: O
         ledger.append("trigger", f"trigger:{answer}", as_of, f"no retrain: {answer}", record, loaded.hash)
     triggers = [one for one in rederive(ledger, shelf) if one.kind == "trigger"]
     assert [one.same for one in triggers] == [True, False]
+
+
+def test_decisions_of_a_release_with_another_default_are_derived_again(opened: Opened) -> None:
+    """The monitor once took each day by itself, and the policy did not say so: its hash is another one."""
+    ledger, shelf, loaded = opened
+    meaning = loaded.policy.model_dump(mode="json")
+    del meaning["gate"]["label_noise"]
+    meaning["monitor"]["lasting_shocks"] = False
+    then = hash_of(meaning)
+    assert then != loaded.hash
+    (shelf.root / ledger.app / f"{then}.yaml").write_text(loaded.text, encoding="utf-8")
+    benchmark.fill(ledger, replace(loaded, hash=then), 60)
+    found = list(rederive(ledger, shelf))
+    assert {one.kind for one in found} == set(DERIVES)
+    assert [one for one in found if not one.same] == []
+    assert not shelf.by_hash(ledger.app, then).policy.monitor.lasting_shocks

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from continual.core.canonical import digest
 from continual.errors import PolicyError
+from continual.policy import last_good
 from continual.policy.last_good import PolicyShelf
 
 
@@ -101,7 +105,8 @@ def test_reading_writes_nothing_and_an_equal_snapshot_is_left_alone(desk):
     shelf.snapshot("flights")
     folder = shelf.root / "flights"
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
-    assert {p.name for p in before} == {"last_good", f"{shelf.in_force('flights').loaded.hash}.yaml"}
+    name = shelf.in_force("flights").loaded.hash
+    assert {p.name for p in before} == {"last_good", f"{name}.yaml", f"{name}.json"}
     shelf.snapshot("flights")
     assert {p: p.stat().st_mtime_ns for p in folder.iterdir()} == before
 
@@ -128,3 +133,58 @@ def test_applications_are_the_policy_files_without_editors_leftovers(desk):
     for name in ("trains.yaml", ".#flights.yaml", "flights.yaml~", "notes.txt"):
         (shelf.configs / name).write_text("")
     assert shelf.applications() == ["flights", "trains"]
+
+
+#: Releases before this one: what they knew and how they meant it, the newest first.
+FORMER = [
+    {"gate": {"label_noise": None}},
+    {"gate": {"label_noise": None}, "monitor": {"lasting_shocks": False}},
+    {"gate": {"label_noise": None}, "monitor": {"lasting_shocks": None}},
+]
+
+
+def _kept_by(shelf, release):
+    """A snapshot as an earlier release kept it: its text under the hash of its meaning then; None = no such field."""
+    loaded = shelf.in_force("flights").loaded
+    meaning = loaded.policy.model_dump(mode="json")
+    for section, fields in release.items():
+        for field, value in fields.items():
+            meaning[section].pop(field)
+            meaning[section] |= {} if value is None else {field: value}
+    then = digest(meaning)[:16]
+    folder = shelf.root / "flights"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{then}.yaml").write_text(loaded.text, encoding="utf-8")
+    return then
+
+
+@pytest.mark.parametrize("release", FORMER)
+def test_s51_a_snapshot_of_an_earlier_release_means_what_it_meant(desk, release):
+    shelf, _ = desk
+    then = _kept_by(shelf, release)
+    found = shelf.by_hash("flights", then)
+    assert found.hash == then
+    assert found.policy.monitor.lasting_shocks is ("monitor" not in release)
+    assert found.policy.gate.label_noise == "ignore"
+
+
+def test_s51_a_snapshot_whose_text_says_the_field_is_not_taken_for_an_older_one(desk):
+    shelf, edit = desk
+    edit(("kind: e_detector", "kind: e_detector\n  lasting_shocks: true"))
+    then = _kept_by(shelf, FORMER[0])
+    assert shelf.by_hash("flights", then).policy.monitor.lasting_shocks
+    never = _kept_by(shelf, FORMER[2])
+    with pytest.raises(PolicyError, match="must mean what it meant"):
+        shelf.by_hash("flights", never)
+
+
+def test_s51_the_next_release_reads_the_meaning_kept_beside_the_text(desk, monkeypatch):
+    shelf, _ = desk
+    good = shelf.snapshot("flights").loaded
+    monkeypatch.setattr(last_good, "_parse", lambda path: replace(good, hash="of the next release"))
+    assert shelf.by_hash("flights", good.hash) == good
+    beside = shelf.root / "flights" / f"{good.hash}.json"
+    for damaged in (beside.read_text().replace("28", "27"), "{}", "no json"):
+        beside.write_text(damaged)
+        with pytest.raises(PolicyError, match="must mean what it meant"):
+            shelf.by_hash("flights", good.hash)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from continual.errors import PolicyError
+from continual.policy.document import read_document
+from continual.policy.former import kept, meant, meant_before
 from continual.policy.load import LoadedPolicy, load_policy, parse_policy
 
 
@@ -19,7 +21,8 @@ class PolicyInForce:
 
 
 class PolicyShelf:
-    """Snapshots of every policy that was in force, `<home>/policies/<application>/<hash>.yaml`."""
+    """Snapshots of every policy that was in force, `<home>/policies/<application>/<hash>.yaml`; beside it, `.json`,
+    what the text meant then."""
 
     def __init__(self, home: Path, configs: Path) -> None:
         self.root, self.configs = home / "policies", configs
@@ -70,6 +73,8 @@ class PolicyShelf:
             )
         loaded = _parse(path)
         if loaded.hash != policy_hash:
+            loaded = _as_it_was(path, loaded, policy_hash) or loaded
+        if loaded.hash != policy_hash:
             raise PolicyError(
                 "A run's policy snapshot must mean what it meant when the run started.",
                 f"{path.name} of {application} now means {loaded.hash}, since an upgrade or an edit of the snapshot.",
@@ -81,6 +86,7 @@ class PolicyShelf:
         folder = self.root / loaded.policy.application
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / f"{loaded.hash}.yaml", loaded.text)
+        _write(folder / f"{loaded.hash}.json", kept(loaded.policy, loaded.text))
         _write(folder / "last_good", loaded.hash)
 
     def _last_good(self, application: str) -> LoadedPolicy | None:
@@ -91,6 +97,15 @@ class PolicyShelf:
             return _parse(pointer.with_name(f"{pointer.read_text(encoding='utf-8').strip()}.yaml"))
         except (PolicyError, OSError):
             return None  # written by a release with other fields: as if there never was one
+
+
+def _as_it_was(path: Path, today: LoadedPolicy, policy_hash: str) -> LoadedPolicy | None:
+    """What the snapshot meant when it was kept, by a release with other fields or defaults."""
+    beside = path.with_suffix(".json")
+    found = meant(beside.read_text(encoding="utf-8"), today.text, policy_hash) if beside.is_file() else None
+    if found is None:
+        found = meant_before(today.policy, read_document(today.text, today.path).data, policy_hash)
+    return None if found is None else replace(today, policy=found, hash=policy_hash)
 
 
 def _parse(snapshot: Path) -> LoadedPolicy:
