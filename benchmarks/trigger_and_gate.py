@@ -163,7 +163,7 @@ def power() -> str:
     shares = [norm.sf(bar - 0.01 / se) for bar in (plain, looked)]
     return (
         f"A candidate one point better (20 slices, 1,000 labels a slice and week, four weeks, days share a shock) "
-        f"passes its first test with {shares[0]:.0%}. If the gate paid for sixty daily looks of a trigger that sees its "
+        f"passes its first test with {shares[0]:.0%}. If the gate paid for sixty daily looks of a trigger on its "
         f"statistic, the level {charge.charged:.2%} would become {norm.sf(looked):.3%} and that share {shares[1]:.0%}. "
         f"If it judged only days after the trigger, the share would stay and every retrain wait {JUDGED} days."
     )
