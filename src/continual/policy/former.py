@@ -63,6 +63,7 @@ def meant_before(policy: Policy, said: Meaning, policy_hash: str) -> Policy | No
 
 
 def hash_of(meaning: Meaning) -> str:
+    """As `LoadedPolicy.hash`."""
     return digest(meaning)[:16]
 
 
