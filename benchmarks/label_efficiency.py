@@ -24,14 +24,17 @@ from label_streams import NAMES, Stream, stream
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from continual.flows.confidence import fitted
 from continual.flows.surrogates import Served, estimated
 from continual.metrics.base import METRICS
+from continual.models import weighting
 from continual.models.blend import BlendClassifier, BlendRegressor
 from continual.models.pipeline import EncodeCategories
+from continual.models.self_training import Rows, self_trained
+from continual.models.spec import SelfTraining
 from continual.samplers.base import SAMPLERS, Pool, Sample
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -41,7 +44,7 @@ FIRST = 3
 
 @dataclass(frozen=True)
 class Setting:
-    """share: of a round's rows that are labelled. rounds: pieces of the stream. learner: blend or trees."""
+    """share: of a round's rows that are labelled. rounds: pieces of the stream. learner: blend, taught or trees."""
 
     sampler: str
     share: float
@@ -54,14 +57,23 @@ class Setting:
         return f"{self.learner}-{self.sampler}-{self.share:g}-{self.rounds}-{self.seed}"
 
 
-def model(data: Stream, rows: np.ndarray, learner: str) -> Any:
-    """The same for few labels and for all."""
+def model(data: Stream, rows: np.ndarray, learner: str, seen: int = 0) -> Any:
+    """The same for few labels and for all. seen: rows that were logged by then, for a learner that reads them without a
+    label, too."""
     if learner == "trees":
         return _trees(data, rows)
-    numeric = [c for c in data.x.columns if c not in data.categorical]
-    last = BlendRegressor() if data.task == "reg" else BlendClassifier()
-    pipe = make_pipeline(EncodeCategories(numeric, list(data.categorical)), last)
-    return pipe.fit(data.x.iloc[rows], data.y[rows])
+    how = SelfTraining()
+    seen = seen if learner == "taught" and data.task != "reg" else 0
+    spare = np.random.default_rng(0).permutation(np.setdiff1d(np.arange(seen), rows))[: how.max_rows]
+
+    def learn(x: pd.DataFrame, y: np.ndarray, weight: np.ndarray | None) -> Any:
+        numeric = [c for c in x.columns if c not in data.categorical]
+        last = BlendRegressor() if data.task == "reg" else BlendClassifier()
+        pipe = Pipeline([("names", EncodeCategories(numeric, list(data.categorical))), ("last", last)])
+        return weighting.fit(pipe, x, y, weight)
+
+    known, others = (Rows(data.x.iloc[r], data.y[r], None) for r in (rows, spare))
+    return self_trained(learn, known, others, how)[0]
 
 
 def _trees(data: Stream, rows: np.ndarray) -> Any:
@@ -146,7 +158,7 @@ def played(data: Stream, setting: Setting) -> dict[str, Any]:
             calibration = fitted(answers, label, weight * (len(own) / weight.sum()))
         taken[rows] = sample.chosen
         if setting.sampler != "full" or r >= FIRST - 1:
-            before, now = now, Answers(model(data, np.flatnonzero(taken), setting.learner), classes)
+            before, now = now, Answers(model(data, np.flatnonzero(taken), setting.learner, int(edges[r + 1])), classes)
     used = int(taken.sum())
     found = [e for e in errors if e is not None]
     return {"scores": scores, "errors": found, "labels": used, "rows": int(edges[-2])}
@@ -169,7 +181,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("var/label_efficiency"), help="finished pieces")
     parser.add_argument("--sets", nargs="+", default=list(NAMES))
     parser.add_argument("--samplers", nargs="+", default=["uniform", "active"])
-    parser.add_argument("--learners", nargs="+", default=["blend", "trees"])
+    parser.add_argument("--learners", nargs="+", default=["taught", "blend", "trees"])
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=5)

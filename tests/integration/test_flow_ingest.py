@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import flow_kill
+import numpy as np
 import pandas as pd
 import pytest
 from flow_loans import ROWS, applications, day, days, labels
@@ -35,6 +36,20 @@ def test_s01_an_empty_file_is_refused_and_nothing_enters_the_log(stages: Stages)
     refused(lambda: world.ingest(0, 1), BatchError, "2024-01-01.parquet: .*the batch is empty")
     assert states(world) == {"2024-01-01.parquet": "quarantined"}
     assert keys(world) == []
+
+
+def test_infinite_features_are_set_aside_and_the_item_says_every_reason(stages: Stages) -> None:
+    world = stages("empty")
+    rows = world.served(0)
+    rows.loc[rows.index[[3, 4]], "bureau"] = [np.inf, -np.inf]
+    rows.loc[rows.index[5], "record_key"] = " "
+    world.deliver(0, rows=rows)
+    world.ingest(0, 1)
+    logged = world.ws().log.read_predictions(days(0, 1), day(1))
+    assert len(logged) == ROWS - 3 and np.isfinite(logged["bureau"]).all()
+    ((reason, n),) = open_items(world)
+    assert n == 3 and reason.startswith("bureau: infinite; deliver null where nothing is known [2]; ")
+    assert reason.endswith("; record_key: null or blank [1]")
 
 
 def test_nothing_delivered_is_a_skip_with_a_reason(stages: Stages) -> None:

@@ -32,8 +32,8 @@ LAG = "label: {name: repaid, lag: 1d}"
 
 @dataclass
 class Seen:
-    """rows: by record key, event_time. labels: every label ever given. leaked, late: what the examples reached, so
-    that the property is not true of nothing."""
+    """rows: by record key, event_time. labels: every label ever given. leaked, late, unlabelled: what the examples
+    reached, so that the property is not true of nothing."""
 
     world: World
     rows: pd.DataFrame
@@ -41,6 +41,7 @@ class Seen:
     versions: list[str] = field(default_factory=list)
     leaked: int = 0
     late: int = 0
+    unlabelled: int = 0
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,7 @@ def test_s09_no_row_trains_and_judges(seen: Seen, window: tuple[str, int, int, i
     kind, length, evaluation, lag = window
     text = f"window: {{kind: {kind}, length: {length}h, evaluation: {evaluation}h, min_rows: 1, max_hole: 90d}}"
     policy = POLICY.replace(WINDOW, text).replace(LAG, f"label: {{name: repaid, lag: {lag}h}}")
+    policy = policy.replace("    steps:", "    self_training: {max_rows: 20}\n    steps:")
     seen.world.config.write_text(policy)
     ws, as_of = seen.world.ws(), day(hour / 24)
     try:
@@ -107,7 +109,11 @@ def test_s09_no_row_trains_and_judges(seen: Seen, window: tuple[str, int, int, i
         k for rows in trained[1:] for k in rows["record_key"]
     }
     assert split.evaluation.end + timedelta(hours=lag) <= as_of
-    _assert_known(seen, own, as_of)
+    known = own["label"].notna()
+    _assert_known(seen, own[known], as_of)
+    assert not own.loc[~known, "record_key"].isin(_known(seen, as_of).index).any()
+    assert (~known).sum() <= 20
+    seen.unlabelled += int((~known).sum())
     _assert_known(seen, kept[kept["label"].notna()], as_of)
     seen.leaked += len(offered) - len(kept)
     times = seen.rows["event_time"]
@@ -128,7 +134,8 @@ def _assert_known(seen: Seen, rows: pd.DataFrame, as_of: object) -> None:
 
 
 def test_s09_the_examples_met_what_they_are_about(seen: Seen) -> None:
-    """A champion trained on rows of a judging window, labels that came after the instant."""
+    """A champion trained on rows of a judging window, labels that came after the instant, rows without any."""
     assert len(seen.versions) >= 10
     assert seen.leaked > 0
     assert seen.late > 0
+    assert seen.unlabelled > 0

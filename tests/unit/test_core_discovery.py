@@ -107,12 +107,12 @@ def test_what_discovery_cannot_use_is_named():
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(st.integers(0, 10_000), st.integers(1, 12), st.booleans())
-def test_the_bound_never_hides_what_counting_everything_finds(seed, support, heavy):
+@given(st.integers(0, 10_000), st.integers(1, 12), st.booleans(), st.booleans())
+def test_the_bound_never_hides_what_counting_everything_finds(seed, support, heavy, chosen):
     rng = np.random.default_rng(seed)
     codes, sizes = [rng.integers(0, 4, 80) for _ in range(4)], [4] * 4
     loss = rng.pareto(1.5, 80) if heavy else (rng.random(80) < 0.3).astype(float)
-    search = Search(codes, sizes, loss, support, 0.0)
+    search = Search(codes, sizes, loss, support, 0.0, 1 / rng.uniform(0.05, 1, 80) if chosen else None)
     best = search.run(3, 5, 1000)
     scores = []
     for size in (1, 2, 3):
@@ -124,6 +124,20 @@ def test_the_bound_never_hides_what_counting_everything_finds(seed, support, hea
                     cells.append(search.score(search.over[rows].mean(), int(rows.sum()), size))
             scores += sorted(cells)[-3:]
     assert [f.score for f in best] == pytest.approx(sorted(scores, reverse=True)[:5])
+
+
+def test_labels_chosen_where_the_loss_is_high_make_no_slice_weak():
+    """Of UA the doubtful half is asked ten times as often as the other; all carriers lose the same."""
+    frame, rng = _frame(8)
+    doubt = rng.random(N) < 0.5
+    loss = (rng.random(N) < np.where(doubt, 0.5, 0.1)).astype(float)
+    asked = np.where(frame["carrier"] == "UA", np.where(doubt, 1.0, 0.1), 0.5)
+    loss[rng.random(N) >= asked] = np.nan
+    assert any(s.confirmed and "UA" in s.predicate for s in discover(frame, loss, COLUMNS))
+    assert not any(s.confirmed for s in discover(frame, loss, COLUMNS, weight=1 / asked))
+    weak = (frame["seats"] == 3).to_numpy()
+    found = discover(frame, loss + 0.3 * weak, COLUMNS, weight=1 / asked)[0]
+    assert found.confirmed and found.predicate == "seats = 3" and found.low < 0.3 < found.high
 
 
 def _uneven(seed):

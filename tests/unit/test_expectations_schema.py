@@ -132,6 +132,16 @@ def test_predictions_outside_or_not_a_number() -> None:
     assert list(nobody) == [1]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", object])
+def test_an_infinite_feature_is_set_aside_and_null_is_not(dtype: Any) -> None:
+    values = pd.Series([70.0, np.inf, np.nan], dtype="float64").astype(dtype)
+    found = failing(batch(temp=values.where(values.notna(), None) if dtype is object else values))
+    assert found == {1: ("temp: infinite; deliver null where nothing is known",)}
+    assert failing(batch(temp=[1, 2, 3])) == {}
+    assert failing(batch(temp=[None] * 3)) == {}
+    assert list(failing(batch(temp=[-np.inf, 1.0, 2.0]))) == [0]
+
+
 def labels(**columns: Any) -> pd.DataFrame:
     base = {
         "record_key": ["a", "a", "b"],

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from continual.expectations.spec import ExpectationSuiteSpec
-from continual.flows.quarantine import row_texts
+from continual.flows.quarantine import row_texts, summary
 from continual.flows.replay_item import row_suite
 
 
@@ -40,6 +40,15 @@ def test_what_json_has_no_word_for_is_still_told():
 def test_a_batch_with_a_column_twice_can_be_kept():
     rows = pd.DataFrame([[1, 2, 3]], columns=["x", "x", "y"])
     assert list(map(json.loads, row_texts(rows))) == [{"x": 1, "x.1": 2, "y": 3}]
+
+
+def test_an_item_says_every_reason_and_how_many_rows_it_has():
+    assert summary(["a: null", "b: infinite", "b: infinite"]) == "b: infinite [2]; a: null [1]"
+    assert summary(["a: null"] * 3) == "a: null"
+    assert summary([]) == "unreadable"
+    many = summary([f"column {i}: " + "x" * 60 for i in range(100)])
+    assert len(many) <= 2000 and many.startswith("column 0") and many.endswith("reasons more")
+    assert len(summary(["y" * 5000, "z"])) <= 2000
 
 
 def test_no_rows_are_no_texts():

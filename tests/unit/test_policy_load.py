@@ -109,6 +109,8 @@ EDITS = {
         "gate.label_noise", '"measured"|asks people and labelling.double > 0', "correct"),
     "s50_projection_column": ("\nlabel:", "\nprojections: {far: distanc > 10}\nlabel:",
         "projections.far", "did you mean 'distance'", "correct"),
+    "s50_teacher_typo": ("    steps:", "    self_training: {shure: 0.9}\n    steps:",
+        "trainers.0.self_training.shure", "unknown field", "mean 'sure'"),
     "s61_code_in_a_step": ("sklearn.ensemble.Hist", "os.system('id')#Hist",
         "trainers.0.steps.1.use", "pattern", "correct"),
 }  # fmt: skip

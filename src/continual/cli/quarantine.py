@@ -65,7 +65,7 @@ def list_items(
         return
     for name, i in items:
         say(f"{i.id}  {name}  {i.n_rows:,} {i.stream}, {i.state}, since {shown(i.opened_as_of)}", "bold")
-        say(f"  {short(i.reason)}")
+        say(f"  {short(i.reason, 1000)}")
     for name, v in versions:
         say(f"version {v.version}  {name}  quarantined", "bold")
         say(f"  {short(str(v.reason))}")

@@ -87,11 +87,13 @@ def discover(
     columns: Sequence[str],
     day: Days | None = None,
     terms: Terms | None = None,
+    weight: Floats | None = None,
 ) -> list[WeakSlice]:
     """Conjunctions of values and bins whose rows have a worse loss than the others, most significant first.
 
     frame: (n, ...) with `columns` and, unless `day` is given, event_time. loss: (n,), higher = worse, NaN = unknown
-    (no label): left out. day: (n,) UTC day numbers.
+    (no label): left out. day: (n,) UTC day numbers. weight: (n,) what a row stands for, 1 / its chance of a label where
+    labels were chosen; None = all the same.
 
     Raises
     ------
@@ -106,9 +108,11 @@ def discover(
     losses, day = np.asarray(loss, dtype=float), np.asarray(day, dtype=np.int64)
     known = np.isfinite(losses)
     frame, losses, day = frame.loc[known, list(columns)], losses[known], day[known]
+    weights = np.ones(len(losses)) if weight is None else np.asarray(weight, dtype=float)[known]
     early = day < _cut(day)
-    proposed = _propose(Columns({c: frame[c] for c in columns}, len(frame)), list(columns), losses, early, terms)
-    return _confirm(frame[~early], losses[~early], day[~early], proposed, terms)
+    coded = Columns({c: frame[c] for c in columns}, len(frame))
+    proposed = _propose(coded, list(columns), losses, weights, early, terms)
+    return _confirm(frame[~early], losses[~early], weights[~early], day[~early], proposed, terms)
 
 
 def _cut(day: Days) -> int:
@@ -122,16 +126,23 @@ def _cut(day: Days) -> int:
 
 
 def _propose(
-    columns: Columns, names: Sequence[str], loss: Floats, early: Bools, terms: Terms
+    columns: Columns, names: Sequence[str], loss: Floats, weight: Floats, early: Bools, terms: Terms
 ) -> list[tuple[str, Found]]:
     """Predicates with what the earlier days say about them."""
     support = terms.support or max(50, int(0.01 * early.sum()))
-    effect = terms.effect if terms.effect is not None else 0.1 * float(loss[early].std())
+    effect = terms.effect if terms.effect is not None else 0.1 * _spread(loss[early], weight[early])
     made = [literals(columns, c, early, terms.bins, support, terms.top) for c in names]
-    search = Search([m.code[early] for m in made], [len(m.predicates) + 1 for m in made], loss[early], support, effect)
+    codes, sizes = [m.code[early] for m in made], [len(m.predicates) + 1 for m in made]
+    search = Search(codes, sizes, loss[early], support, effect, weight[early])
     pool = search.run(terms.max_literals, POOL, terms.max_sets)
     chosen = ((_text(found, made), found) for found in _distinct(pool, search, support, effect))
     return list(islice(((text, found) for text, found in chosen if text is not None), terms.proposals))
+
+
+def _spread(loss: Floats, weight: Floats) -> float:
+    """Weighted standard deviation."""
+    mean = np.average(loss, weights=weight)
+    return float(np.sqrt(np.average((loss - mean) ** 2, weights=weight)))
 
 
 def _text(found: Found, made: Sequence[Literals]) -> str | None:
@@ -152,11 +163,11 @@ def _distinct(pool: Sequence[Found], search: Search, support: int, effect: float
         scores = {}
         for i in sorted(open_):
             use = rows[i][left[rows[i]]]
-            mean = float(search.over[use].mean()) if len(use) >= support else -np.inf
-            if mean < effect:
+            over = float(search.over[use].sum())
+            if len(use) < support or over < effect * search.weight[use].sum():
                 open_.discard(i)
             else:
-                scores[i] = search.score(mean, len(use), len(pool[i].terms))
+                scores[i] = search.score(over / len(use), len(use), len(pool[i].terms))
         if scores:
             best = max(scores, key=lambda i: (scores[i], -i))
             yield pool[best]
@@ -165,10 +176,15 @@ def _distinct(pool: Sequence[Found], search: Search, support: int, effect: float
 
 
 def _confirm(
-    frame: pd.DataFrame, loss: Floats, day: Days, proposed: Sequence[tuple[str, Found]], terms: Terms
+    frame: pd.DataFrame,
+    loss: Floats,
+    weight: Floats,
+    day: Days,
+    proposed: Sequence[tuple[str, Found]],
+    terms: Terms,
 ) -> list[WeakSlice]:
     matcher = expression.Matcher({str(c): frame[c] for c in frame.columns}, len(frame))
-    tested = [paired_by_day(loss, day, matcher.mask(text)) for text, _ in proposed]
+    tested = [paired_by_day(loss, day, matcher.mask(text), weight) for text, _ in proposed]
     adjusted = holm([t.p if t and t.days >= MIN_DAYS else 1.0 for t in tested])
     least = terms.effect if terms.effect is not None else 0.0
     out = [

@@ -21,7 +21,8 @@ from continual.flows import training_pool
 from continual.flows.measure import rows_in
 from continual.flows.train import fit
 from continual.flows.training_pool import TrainingRows
-from continual.flows.weights import with_inclusion
+from continual.flows.unlabelled import beside
+from continual.flows.weights import of_labelled
 from continual.flows.workspace import Workspace
 from continual.models.artifact import score
 from continual.policy.training_window import TrainingWindow
@@ -75,9 +76,10 @@ def validated(ws: Workspace, choices: Sequence[TrainingWindow], split: datetime,
     if earlier <= ws.policy.active.start:
         return [_undefined(item, "no history before the validation rows") for item in items]
     whole = Window(min(training_window(ws.policy, choice, earlier).start for choice in choices), split)
-    rows = training_pool.read(ws, whole, as_of)
-    later = rows.within(Window(earlier, split)).frame
-    later = with_inclusion(ws, later[later["label"].notna()].reset_index(drop=True), whole, as_of)
+    taught = ws.policy.trainers[0].self_training
+    rows = training_pool.read(ws, whole, as_of, spare=taught.max_rows if taught else 0)
+    validation = Window(earlier, split)
+    later = of_labelled(ws, rows.within(validation).frame, validation, as_of)
     if later.empty:
         return [_undefined(item, "no labels on the validation rows") for item in items]
     return [_validated(_Trial(ws, rows, later, earlier, as_of), item) for item in items]
@@ -98,11 +100,13 @@ def _validated(trial: _Trial, item: Contender) -> Contender:
     ws, policy = trial.ws, trial.ws.policy
     window = training_window(policy, item.choice, trial.earlier)
     try:
-        past = _budgeted(ws, training_pool.usable(policy.window, trial.rows.within(window), window))
+        own = trial.rows.within(window)
+        past = _budgeted(ws, training_pool.usable(policy.window, own, window))
     except NotEnoughData as error:
         return _undefined(item, f"{error.must} {error.got}")
     if policy.label.target.task != "regression" and past["label"].nunique() < 2:
         return _undefined(item, "one class only")
+    n, past = len(past), beside(past, own.spare)
     weight = training_pool.weights(policy.window, item.choice, past, trial.earlier)
     past = past if weight is None else past.assign(**{training_pool.WEIGHT: weight})
     key = digest(["window", item.choice.label, window.as_dict(), trial.as_of.isoformat(), ws.loaded.hash])[:32]
@@ -110,9 +114,9 @@ def _validated(trial: _Trial, item: Contender) -> Contender:
     scores = score(model, trial.later, policy.features.all, policy.label.target)
     everything = np.ones(len(trial.later), dtype=bool)
     found = policy.primary.estimate(rows_in(trial.later, everything, policy.primary.needs), scores)
-    worth = float(len(past)) if weight is None else effective_size(weight)
+    worth = float(n) if weight is None else effective_size(weight[:n])
     why = found.method if found.value is None else ""
-    return Contender(item.choice, item.window, found.value, len(past), worth, why)
+    return Contender(item.choice, item.window, found.value, n, worth, why)
 
 
 def _undefined(item: Contender, why: str) -> Contender:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from continual.core.stats.effective import effective_size
 from continual.core.window import Window, utc
 from continual.errors import Skipped
-from continual.flows import training_pool
+from continual.flows import training_pool, unlabelled
 from continual.flows.champion import reconcile
 from continual.flows.choose_window import Contender, best, contenders
 from continual.flows.dataset_pin import Pin, pinned
+from continual.flows.measure import labelled
 from continual.flows.pool import pool_of
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.recipe import recipe_hash
@@ -76,11 +77,13 @@ def _chosen(ws: Workspace, split: datetime, as_of: datetime) -> tuple[DatasetVer
 
 def _choose_rows(ws: Workspace, used: Contender, as_of: datetime) -> tuple[DatasetVersion, str]:
     heads: dict[str, int] = {stream: head for stream in STREAMS if (head := ws.log.snapshot_id(stream)) is not None}
-    rows = training_pool.read(ws, used.window, as_of, heads)
+    rows = training_pool.read(ws, used.window, as_of, heads, unlabelled.wanted(ws.policy))
     pool = training_pool.usable(ws.policy.window, rows, used.window)
     sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
-    dataset, worth = _store(ws, pool, sample, used, as_of, heads)
-    shown = f"{dataset.n_rows:,} of {len(pool):,} rows of {used.window}"
+    dataset, worth = _store(ws, _chosen_rows(ws, pool, sample, rows.spare), used, as_of, heads)
+    taken = int(sample.chosen.sum())
+    shown = f"{taken:,} of {len(pool):,} rows of {used.window}"
+    shown += f" and {dataset.n_rows - taken:,} without a label" if dataset.n_rows > taken else ""
     shown += "" if worth is None else f", weighted, worth {worth:,.0f}"
     return dataset, "; ".join([f"dataset {dataset.id[:12]}: {shown}", *rows.left_out])
 
@@ -108,10 +111,16 @@ def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
     return free, out
 
 
+def _chosen_rows(ws: Workspace, pool: pd.DataFrame, sample: Sample, spare: pd.DataFrame | None) -> pd.DataFrame:
+    """What the sampler chose, then, where a trainer learns from them, rows without a label."""
+    columns = ["record_key", "event_time", "label", *ws.policy.columns]
+    rows = pool.loc[sample.chosen, columns].assign(probability=sample.probability[sample.chosen])
+    return unlabelled.beside(rows, spare)
+
+
 def _store(
     ws: Workspace,
-    pool: pd.DataFrame,
-    sample: Sample,
+    rows: pd.DataFrame,
     used: Contender,
     as_of: datetime,
     heads: Mapping[str, int],
@@ -119,8 +128,6 @@ def _store(
     """The dataset, and how many equally weighted rows it is worth; None = all weigh the same."""
     from continual.stores.datasets import DatasetSpec
 
-    columns = ["record_key", "event_time", "label", *ws.policy.columns]
-    rows = pool.loc[sample.chosen, columns].assign(probability=sample.probability[sample.chosen])
     weight = training_pool.weights(ws.policy.window, used.choice, rows, used.window.end)
     rows = rows if weight is None else rows.assign(**{training_pool.WEIGHT: weight})
     spec = DatasetSpec(
@@ -133,7 +140,8 @@ def _store(
         sampler=ws.policy.sampler.model_dump(mode="json"),
         seed=ws.policy.seed,
     )
-    return ws.datasets.save(spec, rows), None if weight is None else effective_size(weight)
+    worth = None if weight is None else effective_size(weight[labelled(rows)])
+    return ws.datasets.save(spec, rows), worth
 
 
 def _name(heads: Mapping[str, int], stream: str) -> str | None:

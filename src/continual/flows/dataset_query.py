@@ -62,6 +62,7 @@ def shown(ws: Workspace, dataset_id: str) -> dict[str, Any]:
         "sampler": spec.sampler,
         "seed": spec.seed,
         "rows": len(rows),
+        "unlabelled": int(rows["label"].isna().sum()) if "label" in rows else 0,
         "erased": found.n_erased,
         "withdrawn": [{"withdrawal": w.id, "rows": n, "reason": w.reason} for w, n in marks],
         "columns": list(spec.columns),
@@ -74,8 +75,10 @@ def shown(ws: Workspace, dataset_id: str) -> dict[str, Any]:
 
 
 def effective_size(rows: pd.DataFrame) -> float:
-    """(sum w)^2 / sum w^2 (Kish 1965). w: `sample_weight` where a row carries what training used, else 1 / probability:
-    how many rows of a plain draw tell as much of the whole; the number of rows when neither is there."""
+    """(sum w)^2 / sum w^2 (Kish 1965) of rows with a label. w: `sample_weight` where a row carries what training used,
+    else 1 / probability: how many rows of a plain draw tell as much of the whole; the number of rows when neither is
+    there."""
+    rows = rows[rows["label"].notna()] if "label" in rows else rows
     if "sample_weight" in rows:
         weight = rows["sample_weight"].to_numpy(dtype=float)
     elif "probability" in rows:

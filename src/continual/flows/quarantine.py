@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,21 @@ def set_aside(
     )
     if len(chosen):
         ws.log.append_quarantine(table, commit_id=item)
-    first = next(iter(reasons.values()), "unreadable")
-    ws.batches.set_aside([QuarantineItem(item, batch, stream, len(chosen), first[:2000], item, utc(as_of))])
+    why = summary(reasons.values())
+    ws.batches.set_aside([QuarantineItem(item, batch, stream, len(chosen), why, item, utc(as_of))])
     return item
+
+
+def summary(reasons: Iterable[str], limit: int = 2000) -> str:
+    """Every reason with its rows, most rows first; one that all rows share stands alone."""
+    counts = Counter(reasons).most_common()
+    if len(counts) < 2:
+        return (counts[0][0] if counts else "unreadable")[:limit]
+    shown = [f"{why} [{n:,}]" for why, n in counts]
+    while len("; ".join(shown)) > limit - 40 and len(shown) > 1:
+        shown.pop()
+    more = f"; and {len(counts) - len(shown):,} reasons more" if len(shown) < len(counts) else ""
+    return f"{'; '.join(shown)[: limit - 40]}{more}"
 
 
 def row_texts(rows: pd.DataFrame) -> list[str]:

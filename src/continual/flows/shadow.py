@@ -94,7 +94,7 @@ def _fit(ws: Workspace, reign: Reign, as_of: datetime) -> Entry:
         return stored
     window = retrain_windows(ws.policy, as_of).training
     trained = training_rows(ws, reign.version)
-    n = _rows_wanted(ws, len(trained[0]) if trained else None)
+    n = _rows_wanted(ws, int(labelled(trained[0]).sum()) if trained else None)
     fresh = _fresh_sample(ws, window, as_of, n)
     began = time.process_time()
     _model(ws, fresh)
@@ -138,6 +138,7 @@ def _fresh_sample(ws: Workspace, window: Window, as_of: datetime, n: int) -> _Sa
 def _sample(ws: Workspace, rows: pd.DataFrame, n: int, what: str) -> _Sample:
     """The same rows and trainer, the same sample."""
     trainer = ws.policy.trainers[0]
+    rows = rows[labelled(rows)]
     if n < len(rows):
         rows = rows.sort_values("record_key", ignore_index=True).sample(n, random_state=ws.policy.seed)
     recipe = recipe_hash(trainer, ws.policy.features)

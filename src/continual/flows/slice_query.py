@@ -11,6 +11,7 @@ from continual.core.slices import masks, resolve
 from continual.core.window import Window, utc
 from continual.flows.logged import labelled_rows
 from continual.flows.measure import labelled
+from continual.flows.weights import inclusion, with_inclusion
 from continual.flows.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def slices(ws: Workspace, window: Window, as_of: datetime) -> pd.DataFrame:
 
 def discover(ws: Workspace, window: Window, as_of: datetime, literals: int, min_rows: int) -> list[WeakSlice]:
     """Conjunctions of at most `literals` conditions over features and tags on which the live model loses more than on
-    the other rows (`Target.loss`): proposed by the earlier half of the days, confirmed by the later half.
+    the other rows (`Target.loss`): proposed by the earlier half of the days, confirmed by the later half. Chosen labels
+    weigh 1 / their chance.
 
     Raises
     ------
@@ -48,10 +50,13 @@ def discover(ws: Workspace, window: Window, as_of: datetime, literals: int, min_
     from continual.core.discovery import discover as search
 
     target, columns = ws.policy.label.target, ws.policy.sliceable
-    wanted = list(dict.fromkeys(["event_time", *target.columns, *columns]))
-    frame = labelled_rows(ws, window, utc(as_of), wanted)
+    wanted = list(dict.fromkeys(["record_key", "event_time", *target.columns, *columns]))
+    frame = with_inclusion(ws, labelled_rows(ws, window, utc(as_of), wanted), window, utc(as_of))
     answers = target.answers(frame)
     use = labelled(frame) & np.isfinite(answers).reshape(len(frame), -1).all(axis=1)
     label = frame["label"].to_numpy(dtype=float, na_value=np.nan)[use]
     rows = frame[use].reset_index(drop=True)
-    return search(rows, target.loss(answers[use], label), columns, terms=Terms(max_literals=literals, support=min_rows))
+    chance = inclusion(rows)
+    terms = Terms(max_literals=literals, support=min_rows)
+    weight = None if chance is None else 1 / chance
+    return search(rows, target.loss(answers[use], label), columns, terms=terms, weight=weight)

@@ -12,16 +12,19 @@ import numpy as np
 
 from continual.core.canonical import digest
 from continual.core.stats.effective import effective_size
+from continual.core.window import Window, floor_day
 from continual.errors import PolicyError, Skipped
-from continual.flows.measure import rows_in
+from continual.flows.measure import Floats, labelled, rows_in
 from continual.flows.publish import run_url
 from continual.flows.training_pool import WEIGHT
 from continual.flows.warm_start import Base, base_for, fitted_base
+from continual.flows.weights import INCLUSION, inclusion, of_labelled
 from continual.flows.workspace import Outcome, Workspace
 from continual.models import warm, weighting
 from continual.models.artifact import log_model, score
 from continual.models.recipe import build_pipeline, recipe_hash, trusted_types
 from continual.models.registry import CANDIDATE
+from continual.models.self_training import Rows, self_trained
 from continual.models.tracking import log_training_data, training_data
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 VALIDATION_SHARE = 0.2
 #: Ledger entries that say what a training took; also the attribute of a fitted pipeline that does.
 TRAINED, CPU = "trained", "cpu_seconds_"
+#: Attribute of a pipeline that learnt from rows without a label: "n of m", those it took the teacher's answer for.
+TAUGHT = "self_trained_"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ def train(ws: Workspace, dataset_id: str, trainer: str) -> Outcome:
     _note_cost(ws, job, version.version)
     shown = "undefined" if version.validation is None else f"{version.validation:.4f}"
     reason = f"by {trainer} on {job.dataset.n_rows:,} rows; forward validation {ws.policy.primary.kind} {shown}"
+    reason += _taught(ws, version.version)
     again = ", trained on this dataset already," if known else ""
     reason += f"; {job.base.why}" if job.base.why else ""
     data = {"version": version.version, "trainer": trainer, "validation": version.validation}
@@ -72,7 +78,7 @@ def _make(ws: Workspace, job: _Job) -> str:
     """Fit, log, register; returns the version. What `_record` needs is in its tags: they come with it or not at all."""
     rows = ws.datasets.load(job.dataset.id)
     validation = _forward_validation(ws, job, rows)
-    base = fitted_base(ws, job.base, rows["label"].to_numpy(dtype=float))
+    base = fitted_base(ws, job.base, rows.loc[labelled(rows), "label"].to_numpy(dtype=float))
     if base is None:
         job = replace(job, base=Base(None, None, job.base.why))
     model = ws.fitted(job.key, lambda: fit(ws, job.trainer, rows, base))
@@ -86,6 +92,8 @@ def _make(ws: Workspace, job: _Job) -> str:
         tags["validation"] = repr(validation)
     if job.base.version is not None:
         tags["base"] = job.base.version
+    if hasattr(model, TAUGHT):
+        tags["self_training"] = str(getattr(model, TAUGHT))
     return ws.registry.register(job.key, uri, run_id, {f"continual.{name}": value for name, value in tags.items()})
 
 
@@ -118,6 +126,11 @@ def _note_cost(ws: Workspace, job: _Job, version: str) -> None:
     ws.ledger.append(TRAINED, f"{TRAINED}:{job.key}", as_of, reason, record, ws.loaded.hash, ws.run)
 
 
+def _taught(ws: Workspace, version: str) -> str:
+    told = ws.registry.version(version).tags.get("continual.self_training")
+    return f"; rows without a label whose answer the teacher gave: {told}" if told else ""
+
+
 def _job(ws: Workspace, dataset_id: str, name: str) -> _Job:
     trainer, dataset = _trainer(ws, name), ws.datasets.get(dataset_id)
     recipe = recipe_hash(trainer, ws.policy.features)
@@ -146,19 +159,19 @@ def _check_lineage(ws: Workspace, job: _Job) -> None:
 
 
 def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame, base: Any = None) -> Any:
-    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT. It
-    knows what it took, in its attribute CPU. base: fitted pipeline to continue, None = start anew.
+    """The trainer's pipeline fitted on rows (n, ...) with features, label and, if they weigh differently, WEIGHT. Rows
+    without a label are for trainers with `self_training`. It knows what it took, in its attribute CPU. base: fitted
+    pipeline to continue, None = start anew.
 
     Raises
     ------
     PolicyError: it cannot be built or fitted, or takes no weights.
     """
-    model = build_pipeline(trainer, ws.policy.features, ws.policy.seed)
-    weight = rows[WEIGHT].to_numpy(dtype=float) if WEIGHT in rows.columns else None
+    known = labelled(rows)
     began = time.process_time()
     try:
-        data = (rows[ws.policy.features.all], rows["label"].to_numpy(dtype=float), weight)
-        model = weighting.fit(model, *data) if base is None else warm.continued(base, model, *data)
+        own, spare = (_rows(rows[where], ws.policy.features.all) for where in (known, ~known))
+        model = _fitted(ws, trainer, own, spare, base)
     except PolicyError:
         raise
     except Exception as error:  # any failure of foreign feature code
@@ -171,21 +184,53 @@ def fit(ws: Workspace, trainer: Any, rows: pd.DataFrame, base: Any = None) -> An
     return model
 
 
+def _rows(frame: pd.DataFrame, features: list[str]) -> Rows:
+    weight = frame[WEIGHT].to_numpy(dtype=float) if WEIGHT in frame.columns else None
+    return Rows(frame[features], frame["label"].to_numpy(dtype=float), weight)
+
+
+def _fitted(ws: Workspace, trainer: Any, own: Rows, spare: Rows, base: Any) -> Any:
+    def learn(features: pd.DataFrame, label: Floats, weight: Floats | None) -> Any:
+        model = build_pipeline(trainer, ws.policy.features, ws.policy.seed)
+        data = (features, label, weight)
+        return weighting.fit(model, *data) if base is None else warm.continued(base, model, *data)
+
+    how = trainer.self_training
+    if how is None:
+        return learn(own.features, own.label, own.weight)
+    shown = min(how.max_rows, len(spare.label))
+    model, sure = self_trained(learn, own, spare.first(shown), how)
+    setattr(model, TAUGHT, f"{sure} of {shown}")
+    return model
+
+
 def _forward_validation(ws: Workspace, job: _Job, rows: pd.DataFrame) -> float | None:
     """Primary metric on the last part in time, by a model that saw only the rows before; None when undefined or
     when there is nothing to choose between."""
     if len(ws.policy.trainers) == 1:
         return None
     ordered = rows.sort_values(["event_time", "record_key"])
-    cut = ordered["event_time"].quantile(1 - VALIDATION_SHARE)
-    past, later = ordered[ordered["event_time"] < cut], ordered[ordered["event_time"] >= cut]
+    cut = ordered.loc[labelled(ordered), "event_time"].quantile(1 - VALIDATION_SHARE)
+    past, later = ordered[ordered["event_time"] < cut], ordered[(ordered["event_time"] >= cut) & labelled(ordered)]
     one_class = ws.policy.label.target.task != "regression" and past["label"].nunique() < 2
-    if past.empty or later.empty or one_class:
+    if not labelled(past).any() or later.empty or one_class:
+        return None
+    later = _weighed(ws, job.dataset, later)
+    if later.empty:
         return None
     model = ws.fitted(f"{job.key}-past", lambda: fit(ws, job.trainer, past))
     scores = score(model, later, ws.policy.features.all, ws.policy.label.target)
     everything = np.ones(len(later), dtype=bool)
     return ws.policy.primary.estimate(rows_in(later, everything, ws.policy.primary.needs), scores).value
+
+
+def _weighed(ws: Workspace, dataset: DatasetVersion, rows: pd.DataFrame) -> pd.DataFrame:
+    """Labelled rows of a dataset with their chance to be in it: of a label, and to be drawn for training then."""
+    window = Window(floor_day(rows["event_time"].min().to_pydatetime()), dataset.spec.window.end)
+    rows = of_labelled(ws, rows, window, dataset.spec.as_of)
+    own, asked = rows["probability"].to_numpy(dtype=float), inclusion(rows)
+    chance = own if asked is None else own * asked
+    return rows if (chance == 1).all() else rows.assign(**{INCLUSION: chance})
 
 
 def _track(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: float | None) -> tuple[str, str]:
@@ -214,14 +259,16 @@ def _log(ws: Workspace, job: _Job, rows: pd.DataFrame, model: Any, validation: f
     """Everything 'compare' in MLflow needs; returns the model's URI."""
     import mlflow
 
-    window = job.dataset.spec.window
+    window, known = job.dataset.spec.window, labelled(rows)
     mlflow.log_params(
         {
             "trainer": job.trainer.name,
             "window_start": window.start.isoformat(),
             "window_end": window.end.isoformat(),
-            "rows": len(rows),
-            **({"effective_rows": round(effective_size(rows[WEIGHT].to_numpy()))} if WEIGHT in rows else {}),
+            "rows": int(known.sum()),
+            **({} if known.all() else {"rows_without_label": int((~known).sum())}),
+            **({"rows_self_trained": getattr(model, TAUGHT)} if hasattr(model, TAUGHT) else {}),
+            **({"effective_rows": round(effective_size(rows.loc[known, WEIGHT].to_numpy()))} if WEIGHT in rows else {}),
             "sampler": ws.policy.sampler.kind,
             "seed": ws.policy.seed,
             **({"continues_version": job.base.version} if job.base.version else {}),

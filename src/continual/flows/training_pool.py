@@ -13,6 +13,7 @@ import numpy.typing as npt
 from continual.core.window import Window, utc
 from continual.errors import NotEnoughData
 from continual.flows.measure import labelled
+from continual.flows.unlabelled import first
 from continual.flows.workspace import Workspace
 from continual.policy.training_window import InfluenceCap, TrainingWindow, WindowPolicy
 
@@ -33,11 +34,12 @@ _CAP_SEED = 62
 @dataclass(frozen=True)
 class TrainingRows:
     """frame: (n, ...) labelled rows of the window by record key. unlabelled: (m,) instants of the others, datetime64.
-    left_out: sentences on rows that may not train."""
+    left_out: sentences on rows that may not train. spare: (k, ...) of the unlabelled rows, in a fixed random order."""
 
     frame: pd.DataFrame
     unlabelled: Instants = field(default_factory=lambda: np.zeros(0, dtype="datetime64[us]"))
     left_out: tuple[str, ...] = ()
+    spare: pd.DataFrame | None = None
 
     @property
     def coverage(self) -> float:
@@ -47,31 +49,42 @@ class TrainingRows:
 
     def within(self, window: Window) -> TrainingRows:
         """Those of a part of the window."""
-        time, start, end = self.frame["event_time"], _instant(window.start), _instant(window.end)
-        inside = (time >= window.start) & (time < window.end)
+        start, end = _instant(window.start), _instant(window.end)
         others = (self.unlabelled >= start) & (self.unlabelled < end)
-        return TrainingRows(self.frame[inside].reset_index(drop=True), self.unlabelled[others], self.left_out)
+        spare = None if self.spare is None else _inside(self.spare, window)
+        return TrainingRows(_inside(self.frame, window), self.unlabelled[others], self.left_out, spare)
 
 
-def read(ws: Workspace, window: Window, as_of: datetime, snapshots: Mapping[str, int] | None = None) -> TrainingRows:
+def read(
+    ws: Workspace, window: Window, as_of: datetime, snapshots: Mapping[str, int] | None = None, spare: int = 0
+) -> TrainingRows:
     """What was logged and labelled by `as_of`. Rows that ingest set aside were never logged; those that a quarantined
-    version served are left out if the policy says so. A part of the days at a time: held are the labelled rows."""
+    version served are left out if the policy says so. A part of the days at a time: held are the labelled rows, and of
+    the others the first `spare` in the order of `unlabelled_rows`."""
     import pandas as pd
 
     bad: dict[str, int] = {}
     if ws.policy.window.leave_out_quarantined_models:
         bad = {found.version: 0 for found in ws.versions.versions(state="quarantined")}
     frames, others = [], []
+    held: pd.DataFrame | None = None
     for part in ws.log.read_labelled_parts(_parts(window), as_of, _columns(ws.policy), snapshots):
         served = part["model_version"].isin(list(bad)).to_numpy(dtype=bool)
         for version, n in part.loc[served, "model_version"].value_counts().items():
             bad[str(version)] += int(n)
         known = labelled(part)
         frames.append(part[known & ~served])
-        others.append(part.loc[~known & ~served, "event_time"].to_numpy(dtype="datetime64[us]"))
+        rest = part[~known & ~served]
+        others.append(rest["event_time"].to_numpy(dtype="datetime64[us]"))
+        held = first(rest if held is None else pd.concat([held, rest]), spare, ws.policy.seed) if spare else None
     full = [frame for frame in frames if len(frame)] or frames[:1]
     rows = pd.concat(full).sort_values("record_key", ignore_index=True)
-    return TrainingRows(rows, np.concatenate(others), _said(bad))
+    return TrainingRows(rows, np.concatenate(others), _said(bad), _spared(ws.policy.window.influence, held))
+
+
+def _inside(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
+    time = frame["event_time"]
+    return frame[(time >= window.start) & (time < window.end)].reset_index(drop=True)
 
 
 def _columns(policy: Policy) -> list[str]:
@@ -113,14 +126,9 @@ def usable(policy: WindowPolicy, rows: TrainingRows, window: Window) -> pd.DataF
 
 
 def _bounded(cap: InfluenceCap | None, pool: pd.DataFrame) -> pd.DataFrame:
-    """Which rows of a source stay is a function of their keys alone."""
-    from continual.core.influence import within_share
-    from continual.samplers._designs import keyed_uniform
-
     if cap is None or pool.empty:
         return pool
-    source = pool[cap.by].astype(object).where(pool[cap.by].notna(), "(none)").to_numpy(dtype=object)
-    kept = within_share(source, keyed_uniform(pool["record_key"].to_numpy(dtype=object), _CAP_SEED), cap.share)
+    kept = _within(cap, pool)
     if kept is None:
         raise NotEnoughData(
             f"No source may have more than {cap.share:.0%} of the training rows (window.influence).",
@@ -131,18 +139,36 @@ def _bounded(cap: InfluenceCap | None, pool: pd.DataFrame) -> pd.DataFrame:
     return pool[kept].reset_index(drop=True)
 
 
+def _within(cap: InfluenceCap, pool: pd.DataFrame) -> npt.NDArray[np.bool_] | None:
+    """(n,) which rows of a source stay, a function of their keys alone; None = no part of them holds the cap."""
+    from continual.core.influence import within_share
+    from continual.samplers._designs import keyed_uniform
+
+    source = pool[cap.by].astype(object).where(pool[cap.by].notna(), "(none)").to_numpy(dtype=object)
+    return within_share(source, keyed_uniform(pool["record_key"].to_numpy(dtype=object), _CAP_SEED), cap.share)
+
+
+def _spared(cap: InfluenceCap | None, spare: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Rows without a label under the same cap; where no part of them holds it, none."""
+    if cap is None or spare is None or spare.empty:
+        return spare
+    kept = _within(cap, spare)
+    return spare.iloc[:0] if kept is None else spare[kept].reset_index(drop=True)
+
+
 def weights(policy: WindowPolicy, choice: TrainingWindow, rows: pd.DataFrame, end: datetime) -> Floats | None:
-    """(n,) of training rows with mean 1: 2^(-age / half_life), age before `end`; times 1 / probability if the policy
-    says so. None = all the same. rows: event_time and probability."""
-    weight = np.ones(len(rows))
+    """(n,) of training rows: 2^(-age / half_life), age before `end`; times 1 / probability if the policy says so; the
+    mean of those with a label is 1. None = all the same. rows: event_time, label and probability. A row without a label
+    stands for itself alone, whatever the chance of the others was."""
+    weight, known = np.ones(len(rows)), labelled(rows)
     if choice.half_life is not None:
         age = np.datetime64(end.replace(tzinfo=None)) - rows["event_time"].to_numpy("datetime64[us]")
         weight = np.exp2(-age.astype("timedelta64[us]").astype(float) / (1e6 * choice.half_life.total_seconds()))
     if policy.weigh_by_probability:
-        weight = weight / rows["probability"].to_numpy(dtype=float)
-    if not len(rows) or np.ptp(weight) == 0:
+        weight = weight / np.where(known, rows["probability"].to_numpy(dtype=float), 1.0)
+    if not known.any() or np.ptp(weight) == 0:
         return None
-    return np.asarray(weight / weight.mean())
+    return np.asarray(weight / weight[known].mean())
 
 
 def _check_number(policy: WindowPolicy, pool: pd.DataFrame, window: Window, left_out: tuple[str, ...]) -> None:

@@ -43,6 +43,21 @@ def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: da
     return by_draws(frame, requests_of(ws).drawn(window, as_of))
 
 
+def of_labelled(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: datetime) -> pd.DataFrame:
+    """`with_inclusion` for a frame that has only labelled rows of the window: how many labels of a day came by
+    themselves is seen on the others, whose keys are read from the log."""
+    drawn = requests_of(ws).drawn(window, as_of)
+    if drawn.empty:
+        return frame
+    whole = by_draws(ws.log.read_labelled(window, as_of, ["record_key", "event_time"]), drawn)
+    frame = frame[frame["record_key"].isin(whole["record_key"])].reset_index(drop=True)
+    chance = inclusion(whole)
+    if chance is None:
+        return frame
+    by_key = whole.assign(**{INCLUSION: chance}).set_index("record_key")[INCLUSION]
+    return frame.assign(**{INCLUSION: by_key.reindex(frame["record_key"]).to_numpy()})
+
+
 def by_draws(frame: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
     """`with_inclusion` for draws that are read already, see `RequestStore.drawn`."""
     if drawn.empty:

@@ -73,13 +73,14 @@ def import_object(path: str, where: str) -> Any:
 
 
 def recipe_hash(trainer: Trainer, features: Features) -> str:
-    """16 hex characters over steps, parameters, features and the code of every step.
+    """16 hex characters over steps, parameters, features, the code of every step and how it learns without labels.
 
     The lineage of a version is its recipe and the rows it was trained on. A recipe changes when its code changes:
     for scikit-learn that is the release, for other modules the source file.
     """
     steps = [{"use": s.use, "params": s.params, "code": _code_identity(s.use)} for s in trainer.steps]
-    return digest({"steps": steps, "features": features.model_dump()})[:16]
+    taught = {"self_training": trainer.self_training.model_dump()} if trainer.self_training else {}
+    return digest({"steps": steps, "features": features.model_dump(), **taught})[:16]
 
 
 def _code_identity(path: str) -> str:

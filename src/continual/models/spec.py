@@ -61,6 +61,22 @@ class WarmStart(Section):
     )
 
 
+class SelfTraining(Section):
+    """Candidates learn from rows without a label, too, where labels are few because someone has to be asked for them. A
+    teacher, the same recipe, is fitted on the labelled rows of the window; the candidate on those and on the teacher's
+    answers for the others. Classes only."""
+
+    sure: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1,
+        description="Take only answers the teacher gives this probability, as if they were labels. Empty: every row "
+        "counts for each class by the teacher's probability of it.",
+    )
+    weight: float = Field(0.3, gt=0, le=1, description="What a row without a label counts beside a labelled one.")
+    max_rows: int = Field(20_000, ge=1, description="Rows without a label that the teacher is shown, drawn evenly.")
+
+
 class Trainer(Section):
     """How candidates are made: a scikit-learn pipeline, step by step."""
 
@@ -72,5 +88,8 @@ class Trainer(Section):
     )
     warm_start: WarmStart | None = Field(
         None, description="Continue the champion; the last step must take `warm_start`. Empty: every fit is a full one."
+    )
+    self_training: SelfTraining | None = Field(
+        None, description="Learn from rows without a label, too; empty: from labelled rows only."
     )
     trusted: list[str] = Field([], description="Types of your own that skops may load, besides those in `steps`.")

@@ -23,9 +23,9 @@ def fit(model: Any, rows: Any, label: npt.NDArray[np.float64], weight: npt.NDArr
     key = weight_key(model)
     if key is None:
         raise PolicyError(
-            "A pipeline must take row weights (window.half_life, window.weigh_by_probability).",
+            "A pipeline must take row weights (window.half_life, window.weigh_by_probability, self_training).",
             f"the `fit` of {_last(model)} has no `sample_weight`.",
-            "use another last step, or drop the weights from `window`.",
+            "use another last step, or do without weights (`self_training` can: `sure` and weight 1).",
         )
     return model.fit(rows, label, **{key: weight})
 

@@ -24,6 +24,7 @@ def problems(policy: Policy) -> list[Problem]:
         column_problems,
         _behaviours,
         _labelling,
+        _self_training,
         _noise,
         _repeated,
     )
@@ -111,6 +112,15 @@ def _noise(policy: Policy) -> Iterator[Problem]:
     twice = policy.labelling.double > 0 or policy.labelling.annotators > 1
     if gate.measures_noise and not (policy.labeler.asks and twice):
         yield where, "'measured' needs a labeler that asks people and labelling.double > 0; or give the known share"
+
+
+def _self_training(policy: Policy) -> Iterator[Problem]:
+    for i, trainer in enumerate(policy.trainers):
+        if trainer.self_training and policy.label.task == "regression":
+            yield (
+                ("trainers", i, "self_training"),
+                "needs classes with probabilities; label.task is 'regression'",
+            )
 
 
 def _repeated(policy: Policy) -> Iterator[Problem]:

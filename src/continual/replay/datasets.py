@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from continual.stores.database import Database
 
+#: What only a dataset knows of a row, besides its probability; absent where all are the same.
+OWN, UNLABELLED = ("sample_weight",), "unlabelled"
 #: Of candidate and champion, and one to come back to.
 HELD = 3
 
@@ -44,6 +46,9 @@ class SandboxDatasets(DatasetStore):
         identity = digest([self.app, plain_spec(spec), content])
         found = DatasetVersion(identity, spec, len(rows), f"{self.app}/{identity}.parquet")
         light = pd.DataFrame({"position": positions.astype(np.int32), "probability": probability})
+        light = light.assign(**{name: rows[name].to_numpy() for name in OWN if name in rows})
+        if rows["label"].isna().any():
+            light[UNLABELLED] = rows["label"].isna().to_numpy()
         self._write_file(found.path, light)
         self._record(found)
         self._keep(identity, rows)
@@ -56,14 +61,17 @@ class SandboxDatasets(DatasetStore):
         found, light = self._light(dataset_id)
         positions = light["position"].to_numpy()
         label, _ = self._history.label_at(slice(0, len(self._history)), found.spec.as_of)
-        names = [name for name in found.spec.columns if name not in ("label", "probability")]
+        names = [name for name in found.spec.columns if name not in ("label", "probability", *OWN)]
         rows = self._history.rows[names].iloc[positions].reset_index(drop=True)
         own = rows.assign(label=label[positions], probability=light["probability"].to_numpy())
+        own = own.assign(**{name: light[name].to_numpy() for name in OWN if name in light})
         return self._keep(dataset_id, own[list(found.spec.columns)])
 
     def positions(self, dataset_id: str) -> npt.NDArray[np.int64]:
-        """Of its rows in the history."""
-        return np.asarray(self._light(dataset_id)[1]["position"], dtype=np.int64)
+        """Of its labelled rows in the history."""
+        light = self._light(dataset_id)[1]
+        light = light[~light[UNLABELLED]] if UNLABELLED in light else light
+        return np.asarray(light["position"], dtype=np.int64)
 
     def _light(self, dataset_id: str) -> tuple[DatasetVersion, pd.DataFrame]:
         import pandas as pd

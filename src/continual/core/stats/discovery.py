@@ -53,13 +53,24 @@ class Paired:
 
 class Search:
     """Counts conjunctions over coded columns. codes: per column (n,) literal of each row, the last one = none of them;
-    sizes: literals per column + 1; loss: (n,)."""
+    sizes: literals per column + 1; loss: (n,); weight: (n,), 1 / the chance of a label, None = all the same. over: what
+    each row adds to the sum that is tested, its weighted excess; of all rows 0."""
 
-    def __init__(self, codes: Sequence[Ints], sizes: Sequence[int], loss: Floats, support: int, effect: float) -> None:
+    def __init__(
+        self,
+        codes: Sequence[Ints],
+        sizes: Sequence[int],
+        loss: Floats,
+        support: int,
+        effect: float,
+        weight: Floats | None = None,
+    ) -> None:
         self.codes, self.sizes, self.support = codes, sizes, support
-        self.mean, self.sd = float(loss.mean()), float(loss.std()) or 1.0
+        self.weight = np.ones(len(loss)) if weight is None else weight / weight.mean()
+        self.mean = float(np.average(loss, weights=self.weight))
         self.effect = max(effect, 1e-12 * max(1.0, abs(self.mean)))  # rounding is no effect
-        self.over = loss - self.mean
+        self.over = self.weight * (loss - self.mean)
+        self.sd = float(self.over.std()) or 1.0
         self.most = float(self.over.max())
         self.bound: dict[tuple[int, ...], float] = {}
         self.chance: dict[int, float] = {}
@@ -76,9 +87,9 @@ class Search:
                     best = heapq.nlargest(keep, [*best, *self._count(columns)], key=lambda f: (f.score, f.terms))
         return best
 
-    def score(self, effect: Floats | float, n: npt.NDArray[np.integer[Any]] | int, size: int) -> Any:
-        """See `Found`; size: number of literals."""
-        return effect * np.sqrt(n) / self.sd - self.chance[size]
+    def score(self, over: Floats | float, n: npt.NDArray[np.integer[Any]] | int, size: int) -> Any:
+        """See `Found`; over: its mean over the n rows; size: number of literals."""
+        return over * np.sqrt(n) / self.sd - self.chance[size]
 
     def _by_chance(self, sets: Sequence[tuple[int, ...]]) -> float:
         """About the highest standard normal of as many as there are conjunctions with enough rows: sqrt(2 ln N)."""
@@ -107,8 +118,8 @@ class Search:
         named = (at < np.array(sizes)[:, None] - 1).all(axis=0)
         cells, at = cells[named], at[:, named]
         self.bound[columns] = self._best_part(n[cells], over[cells])
-        effect = over[cells] / n[cells]
-        score = self.score(effect, n[cells], len(columns))
+        effect = over[cells] / np.bincount(joint, self.weight, minlength=total)[cells]
+        score = self.score(over[cells] / n[cells], n[cells], len(columns))
         order = [i for i in np.argsort(-score, kind="stable")[:KEPT] if effect[i] >= self.effect]
         return [
             Found(
@@ -131,24 +142,29 @@ class Search:
         return float(np.max(total / np.sqrt(m))) / self.sd
 
 
-def paired_by_day(loss: Floats, day: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]) -> Paired | None:
-    """The slice against the other rows of its days; None with rows of both on fewer than 3 days."""
+def paired_by_day(
+    loss: Floats, day: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_], weight: Floats | None = None
+) -> Paired | None:
+    """The slice against the other rows of its days; None with rows of both on fewer than 3 days. weight: (n,), 1 / the
+    chance of a label, None = all the same."""
     _, index = np.unique(day, return_inverse=True)
     k = int(index.max()) + 1 if len(index) else 0
-    n_in, n_all = np.bincount(index[inside], minlength=k), np.bincount(index, minlength=k)
-    s_in, s_all = np.bincount(index[inside], loss[inside], minlength=k), np.bincount(index, loss, minlength=k)
-    both = (n_in > 0) & (n_all > n_in)
-    n, rest = n_in[both].astype(float), (s_all - s_in)[both] / (n_all - n_in)[both]
+    weight = np.ones(len(loss)) if weight is None else weight
+    count_in, count = np.bincount(index[inside], minlength=k), np.bincount(index, minlength=k)
+    both = (count_in > 0) & (count > count_in)
+    parts = [(at, v) for at in (inside, ~inside) for v in (weight, weight * loss)]
+    n, s_in, n_out, s_out = (np.bincount(index[at], v[at], minlength=k)[both] for at, v in parts)
+    rest = s_out / n_out
     days = int(both.sum())
     if days < 3:
         return None
-    above, rows = s_in[both] - n * rest, n.sum()
+    above, rows = s_in - n * rest, n.sum()
     effect = float(above.sum() / rows)
     without = (above.sum() - above) / (rows - n)
     se = float(np.sqrt((days - 1) / days * np.sum((without - without.mean()) ** 2)))
     df = max(1.0, rows**2 / float(np.sum(n**2)) - 1)
     half = quantile(0.975, df) * se
-    return Paired(effect, effect - half, effect + half, _upper_tail(effect, se, df), int(rows), days)
+    return Paired(effect, effect - half, effect + half, _upper_tail(effect, se, df), int(count_in[both].sum()), days)
 
 
 def _upper_tail(effect: float, se: float, df: float) -> float:
