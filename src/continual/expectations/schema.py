@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from continual.core.window import floor_day, utc
+from continual.expectations.finite import infinite
 from continual.expectations.outcome import ValidationOutcome, combined, refused, rows_failing
 from continual.expectations.sentences import EMPTY, missing_column
 from continual.metrics.base import Task
@@ -25,7 +26,6 @@ PREDICTION: Mapping[str, Kind] = {
     "prediction": "number",
 }
 LABEL: Mapping[str, Kind] = {"record_key": "text", "value": "number", "source": "text", "known_at": "instant"}
-
 
 #: A clock may run ahead by this much before its instants are called future.
 SKEW = timedelta(minutes=5)
@@ -56,9 +56,9 @@ def check_predictions(
     if shape.failed_batch:
         return shape
     values = multiclass_predictions(frame, classes) if task == Task.MULTICLASS else predictions(frame, task)
-    checks = [record_keys(frame), instants(frame, "event_time", as_of, day, skew), values]
     finite = [infinite(frame, column) for column, kind in columns.items() if kind == "number"]
-    return combined(len(frame), [*checks, *finite, known_in_time(frame, as_of, skew)])
+    checks = [record_keys(frame), instants(frame, "event_time", as_of, day, skew), values, *finite]
+    return combined(len(frame), [*checks, known_in_time(frame, as_of, skew)])
 
 
 def check_labels(
@@ -194,16 +194,6 @@ def known_in_time(frame: pd.DataFrame, as_of: datetime, skew: timedelta = SKEW) 
     return combined(
         n, [instants(frame, "known_at", as_of, None, skew), rows_failing(n, early, "known_at: before event_time")]
     )
-
-
-def infinite(frame: pd.DataFrame, column: str) -> ValidationOutcome:
-    """A division by zero or an overflow, no measurement: most models refuse it, and every mean it enters is lost."""
-    values = frame[column]
-    if values.dtype.kind in "iub":
-        return combined(len(frame), [])
-    plain = isinstance(values.dtype, np.dtype) and values.dtype.kind == "f"
-    numbers = values.to_numpy() if plain else _floats(values)
-    return rows_failing(len(frame), np.isinf(numbers), f"{column}: infinite; deliver null where nothing is known")
 
 
 def predictions(frame: pd.DataFrame, task: Task = Task.BINARY) -> ValidationOutcome:
