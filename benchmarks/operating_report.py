@@ -98,18 +98,17 @@ def write(lines: list[Line], asked: str) -> None:
     said = f"; **{len(few)} rows with a goal have fewer than 2,000**" if few else ""
     text = f"""# Operating characteristics of the default gate and monitor
 
-`python benchmarks/operating_characteristics.py {asked}` wrote this page. The number of runs stands
-in every row{said}; the intervals say what that is worth.
+`python benchmarks/operating_characteristics.py {asked}`
+wrote this page. The number of runs stands in every row{said}; the intervals say what that is worth.
 
 **{goals - lost} of {goals} goals are met, {lost} are missed**; a missed goal is said in its row, with the reason.
 Promotions over a year, bad and good, have a page of their own: [the yearly budget](promotion_budget.md).
 
 **Where goals conflict.** False rollbacks of at most 5% a year, and alarms within 5 days at 3 points and 9 at 2, cannot
-be had together everywhere. What decides is how often two versions differ, and whether days move together. From 200
-labels a day on all rows, independent, versions that differ on 3% leave enough, versions that differ on 8% do not: the
-best bet of all needs the days in the last column. In one slice the level is a twentieth of that. Where days move
-together by 2 points the best bet that knows by how much needs longer than the goal. The rows `alpha ...` are the
-frontier: ten times the budget, 50% instead of 5%, saves one to four days.
+be had together everywhere. From 2,000 independent labels a day both are met. From 200 a day the best bet of all needs
+longer than the goal (last column), whether versions differ on 3% or 8% of the rows without a fault; in one slice the
+level is a twentieth of that. Where days move together by 2 points the best bet that knows by how much needs longer,
+too. The rows `alpha ...` are the frontier: ten times the budget, 50% instead of 5%, saves one to five days.
 
 **Shocks that last for days** are the other conflict. With `monitor.lasting_shocks: false` each day counts by itself:
 alarms on all rows come earlier, and false rollbacks in most years where shocks last. The default learns for how long
