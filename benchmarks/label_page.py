@@ -74,7 +74,8 @@ def page(options: argparse.Namespace) -> str:
         f"--write` wrote this page. Each stream in {options.rounds} rounds; the chosen labels of a round first "
         "estimate how good the model is, then train it; the model is scored on all rows of the next round (from the "
         "fourth on). AUC in points, of storms accuracy, of capital_bikeshare R2. Learners: `trees` are small boosted "
-        "trees, `blend` is `continual.models.blend`, the same trees averaged with a regression. ± is the 95% interval "
+        "trees, `blend` is `continual.models.blend`, the same trees averaged with a regression, `taught` is the blend "
+        "with `self_training`, which learns from rows without a label, too (classes only). ± is the 95% interval "
         "over seeds (draws of labels). Short: points below the same learner with all labels. To trees: points above "
         f"the trees with *all* labels. Goals: short by at most {GAP}, and never worse than uniform by more than "
         f"{WORSE}. Estimate off: mean absolute error, in points, of the accuracy that the same labels estimate "
@@ -94,8 +95,8 @@ TAIL = (
     "Goals: `yes` and `no` where the whole interval is on one side, `yes?` and `no?` where only the mean over seeds "
     "is. Fewer labels than all can be better where old rows mislead. The default sampler spends labels on slices and "
     "on rows where two models differ; the price is the accuracy of the whole: where `estimate off` is larger than for "
-    "uniform, use `uncertainty` or `uniform` if one number for all rows is what the labels are for. Whether the other "
-    "streams allow it at all: [everything tried, in hindsight](label_bound.md); with how many labels they do: [labels "
+    "uniform, use `uniform` if one number for all rows is what the labels are for. Whether the other streams allow it "
+    "at all: [everything tried, in hindsight](label_bound.md); with how many labels they do: [labels "
     "a stream needs](label_frontier.md).",
     "",
 )

@@ -1,11 +1,13 @@
 """Choosing labels from a pool of 10 million rows: CPU and memory beside scoring the pool alone.
 
     OMP_NUM_THREADS=1 python benchmarks/pool.py --data <folder> --write
+    OMP_NUM_THREADS=1 python benchmarks/pool.py --data <folder> --rows 1000000 --cases all --write
 
 The pool (20 features) is written once to Parquet, 200,000 rows at a time, and read in the same pieces; keys and members
 of slices are made when they are asked for. Each case is a process of its own; CPU is user + system of the choice over
-that of reading and `predict_proba` of the same pieces, in the same run. Memory is what the process grew by, at its
-peak: for scoring alone, and for the choice beyond that.
+that of reading and `predict_proba` of the same pieces by as many models as the sampler reads, in the same run. Memory
+is what the process grew by, at its peak: for scoring alone, and for the choice beyond that. Finished cases are kept in
+--data; the page has all of them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,15 @@ from sklearn.linear_model import LogisticRegression
 from continual.samplers.base import SAMPLERS, Pool
 
 FEATURES, CHUNK, LABELS, GOAL = 20, 200_000, 10_000, 1.3
-CASES = ("uncertainty", "margin", "active", "uniform", "diverse")
+CASES = ("active",)
+#: Parameters of samplers that need some.
+TERMS: dict[str, dict[str, Any]] = {
+    "newest": {"half_life": "1d"},
+    "mixture": {"components": [{"sampler": {"kind": "uncertainty"}}, {"sampler": {"kind": "diverse"}, "share": 0.5}]},
+}
+#: Models of a committee, the champion among them.
+MEMBERS = 3
+START = np.datetime64("2026-01-01", "us")
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "pool.md"
 NOTES = (
     "What a model said of a row is kept until the sum of all is known: 8 bytes a row, in a temporary file (`TMPDIR`), "
@@ -99,8 +109,8 @@ def members(share: float) -> Callable[[np.ndarray], np.ndarray]:
     return lambda rows: (rows * 2654435761 + int(share * 1000)) % 2**32 < share * 2**32
 
 
-def fitted(kind: str) -> Any:
-    x = pd.DataFrame(piece(10**6, 50_000), columns=NAMES)
+def fitted(kind: str, seed: int = 10**6) -> Any:
+    x = pd.DataFrame(piece(seed, 50_000), columns=NAMES)
     y = x["x0"] + x["x1"] * x["x2"] + np.random.default_rng(1).normal(size=len(x)) > 0
     model = HistGradientBoostingClassifier(random_state=0) if kind == "boosting" else LogisticRegression()
     return model.fit(x, y)
@@ -117,18 +127,19 @@ def peak() -> float:
 
 def measure(case: str, model_kind: str, path: Path) -> dict[str, Any]:
     """One case in this process."""
-    features, model = Stored(path), fitted(model_kind)
+    sampler = SAMPLERS.build({"kind": case, "budget": LABELS, **TERMS.get(case, {})})
+    features, models = Stored(path), [fitted(model_kind, 10**6 + i) for i in range(_models(sampler.reads))]
     n, empty = len(features), peak()
     for _ in range(2):  # the second read finds caches as warm as the choice does
         start = cpu()
         for at in range(0, n, CHUNK):
-            model.predict_proba(features[at : at + CHUNK])
+            rows = features[at : at + CHUNK]
+            for model in models:
+                model.predict_proba(rows)
         alone = cpu() - start
-    slices = {f"s{i}": Made(n, members(share)) for i, share in enumerate((0.01, 0.1, 0.3))}
     scored = peak()
     start, clock = cpu(), time.perf_counter()
-    sampler = SAMPLERS.build({"kind": case, "budget": LABELS})
-    pool = Pool(Made(n, lambda rows: rows), features, model, slices=slices if "slices" in sampler.reads else {})
+    pool = _pool(features, models, sampler.reads)
     chosen = total = 0.0
     for piece_drawn in sampler.pieces(pool, 1):
         chosen += float(piece_drawn.chosen.sum())
@@ -137,6 +148,7 @@ def measure(case: str, model_kind: str, path: Path) -> dict[str, Any]:
     return {
         "case": case,
         "model": model_kind,
+        "models": len(models),
         "rows": n,
         "alone": alone,
         "choice": used,
@@ -149,38 +161,58 @@ def measure(case: str, model_kind: str, path: Path) -> dict[str, Any]:
     }
 
 
-def page(found: list[dict[str, Any]], rows: int) -> str:
+def _models(reads: frozenset[str]) -> int:
+    """As many as the sampler reads, one for those that read none."""
+    return MEMBERS if "committee" in reads else 2 if "rival" in reads else 1
+
+
+def _pool(features: Stored, models: list[Any], reads: frozenset[str]) -> Pool:
+    """What the sampler reads of everything there is."""
+    n = len(features)
+    slices = {f"s{i}": Made(n, members(share)) for i, share in enumerate((0.01, 0.1, 0.3))}
+    return Pool(
+        Made(n, lambda rows: rows),
+        features,
+        models[0],
+        event_time=Made(n, lambda rows: START + rows.astype("timedelta64[ms]")) if "event_time" in reads else None,
+        slices=slices if reads & {"slices", "needed"} else {},
+        needed={"s0": 500, "s1": 200} if "needed" in reads else {},
+        rival=models[1] if "rival" in reads else None,
+        committee=tuple(models) if "committee" in reads else (),
+    )
+
+
+def page(found: list[dict[str, Any]]) -> str:
     lines = [
         "# Choosing labels from a large pool",
         "",
-        f"`python benchmarks/pool.py --data <folder> --rows {rows} {_asked(found)} --write`: {rows:,} rows x "
+        "`python benchmarks/pool.py --data <folder> --write` (the default sampler, 10 million rows) and `... --rows "
+        "1000000 --cases all --write` (every sampler, a million: ten would take an hour of CPU and say the same, since "
+        "every sampler reads the pool a piece at a time) wrote this page. "
         f"{FEATURES} features in Parquet, {LABELS:,} labels, pieces of {CHUNK:,} rows, one thread. `alone` = reading "
-        f"and predict_proba. Goals: CPU ratio <= {GOAL}; memory bounded by the chunk, whatever the number of rows. All "
-        f"features are {rows * FEATURES * 4 / 2**20:,.0f} MB as numbers of 4 bytes.",
+        "and predict_proba by `models` models, as many as the sampler reads (champion; rival; a committee of 3). "
+        f"Goals: CPU ratio <= {GOAL}; memory bounded by the chunk, whatever the number of rows. All features of ten "
+        f"million rows are {10**7 * FEATURES * 4 / 2**20:,.0f} MB as numbers of 4 bytes.",
         "",
-        "| sampler | model | rows | alone, CPU-s | choice, CPU-s | ratio | met | alone grew, MB | choice grew beyond | "
-        "chosen |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| sampler | model | models | rows | alone, CPU-s | choice, CPU-s | ratio | met | alone grew, MB | choice grew "
+        "beyond | chosen |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {f['case']} | {f['model']} | {f['rows']:,} | {f['alone']:.1f} | {f['choice']:.1f} | {f['ratio']:.2f} | "
-        f"{'yes' if f['ratio'] <= GOAL else '**no**'} | {f['alone_mb']:,.0f} | {f['grew_mb']:,.0f} | {f['chosen']:,} |"
-        for f in found
+        f"| {f['case']} | {f['model']} | {f['models']} | {f['rows']:,} | {f['alone']:.1f} | {f['choice']:.1f} | "
+        f"{f['ratio']:.2f} | {'yes' if f['ratio'] <= GOAL else '**no**'} | {f['alone_mb']:,.0f} | "
+        f"{f['grew_mb']:,.0f} | {f['chosen']:,} |"
+        for f in sorted(found, key=lambda f: (-f["rows"], f["model"], f["case"]))
     ]
     return "\n".join([*lines, "", *NOTES]) + "\n"
-
-
-def _asked(found: list[dict[str, Any]]) -> str:
-    models, cases = ([*dict.fromkeys(f[key] for f in found)] for key in ("model", "case"))
-    return f"--models {' '.join(models)} --cases {' '.join(cases)}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder for the pool; 840 MB for 10 million rows")
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--models", nargs="+", default=["boosting", "logistic"])
-    parser.add_argument("--cases", nargs="+", default=list(CASES))
+    parser.add_argument("--models", nargs="+", default=["boosting"], help="boosting, logistic")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), help="samplers, or all")
     parser.add_argument("--one", nargs=2, help="a sampler and a model: measured in this process, printed as JSON")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     options = parser.parse_args()
@@ -191,15 +223,17 @@ def main() -> None:
     if options.one:
         print(json.dumps(measure(*options.one, path)))
         return
-    found = []
+    cases = sorted(SAMPLERS.kinds) if options.cases == ["all"] else options.cases
     for model in options.models:
-        for case in options.cases:
-            own = [sys.executable, __file__, "--data", str(options.data), "--rows", str(options.rows)]
-            done = subprocess.run([*own, "--one", case, model], check=True, capture_output=True, text=True)
-            found.append(json.loads(done.stdout.splitlines()[-1]))
-            print(page(found, options.rows).splitlines()[-1 - 2 * len(NOTES)], flush=True)
-            if options.write:
-                RESULTS.write_text(page(found, options.rows))
+        for case in cases:
+            kept = options.data / f"case-{options.rows}-{model}-{case}.json"
+            if not kept.exists():
+                own = [sys.executable, __file__, "--data", str(options.data), "--rows", str(options.rows)]
+                done = subprocess.run([*own, "--one", case, model], check=True, capture_output=True, text=True)
+                kept.write_text(done.stdout.splitlines()[-1])
+                print(kept.read_text(), flush=True)
+    if options.write:
+        RESULTS.write_text(page([json.loads(file.read_text()) for file in options.data.glob("case-*.json")]))
 
 
 if __name__ == "__main__":

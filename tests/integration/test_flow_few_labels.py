@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from flow_loans import applications, day, days
+from flow_loans import APP, POLICY, applications, day, days
 from flow_world import Stages, World
 from sklearn.metrics import roc_auc_score
 
@@ -20,6 +21,12 @@ from continual.flows.log_rows import log_table
 from continual.flows.training_rows import training_rows
 from continual.flows.weights import INCLUSION, of_labelled, requests_of
 from continual.models.artifact import score
+from continual.policy.load import parse_policy
+from continual.replay.contenders import Contender
+from continual.replay.lab import Lab
+from continual.replay.sandbox import Sandbox
+from continual.replay.table import TableColumns, history_of
+from continual.settings import Settings
 from continual.stores.requests import Draw
 
 pytestmark = pytest.mark.integration
@@ -85,6 +92,11 @@ def test_s13_windows_and_trainers_are_compared_on_rows_weighted_by_their_chance_
     assert weighted == pytest.approx(roc_auc_score(later["label"], said, sample_weight=1 / _chance(later)))
     assert weighted != pytest.approx(roc_auc_score(later["label"], said), abs=1e-4)
 
+    world.edit("length: 5d", "weigh_by_probability: true, length: 5d")
+    rows = world.ws().datasets.load(curate.curate(world.ws(), as_of, "test").data["dataset"])
+    assert rows["probability"].to_numpy() == pytest.approx(_chance(rows))
+    assert rows["sample_weight"].to_numpy() == pytest.approx((1 / _chance(rows)) / (1 / _chance(rows)).mean())
+
 
 def test_rows_without_a_label_train_and_the_record_says_so(few: World) -> None:
     few.edit("    steps:", OPTION)
@@ -132,3 +144,22 @@ def test_windows_are_compared_by_what_would_be_trained(few: World) -> None:
     assert entry is not None and len(entry.evidence["windows"]) == 2
     assert "forward validation" in made.reason and "without a label" in made.reason
     assert [w["n"] for w in entry.evidence["windows"]] == [250, 200]
+
+
+def test_a_replay_learns_so_too_counts_no_label_for_it_and_reads_its_datasets_again(tmp_path: Path) -> None:
+    table = pd.concat([applications(n) for n in range(24)], ignore_index=True)
+    told = np.arange(len(table)) % EVERY == 0
+    table.loc[~told, ["value", "known_at"]] = [np.nan, pd.NaT]
+    text = POLICY.replace("    steps:", OPTION).replace("min_rows: 500", "min_rows: 100, half_life: 4d")
+    text = text.replace("every_days: 14", "every_days: 5")
+    policy = parse_policy(text, f"{APP}.yaml")
+    history = history_of(table, policy.policy, TableColumns("event_time", "value", "known_at", "record_key"))
+    lab, contender = Lab(history, tmp_path, Settings.from_environment({})), Contender("taught", policy)
+    _, (played,) = lab.run([contender])
+    assert played.retrains >= 2 and 0 < played.labels <= told.sum()
+    ws = Sandbox.at(lab.sandbox(contender), lab.folder / "cache", lab.history, policy, lab.settings)
+    rows = ws.datasets.load(ws.datasets.all()[-1].id)  # not the one that was held in memory
+    known = rows["label"].notna()
+    assert (~known).sum() == 700 and rows.loc[known, "sample_weight"].mean() == pytest.approx(1)
+    entry = ws.ledger.last("retrain")
+    assert entry is not None and "and 700 without a label" in entry.reason

@@ -103,6 +103,7 @@ def _print(data: dict[str, Any]) -> None:
         ("window", f"{data['window']['start'][:16]} .. {data['window']['end'][:16]}"),
         ("as of", data["as_of"]),
         ("rows", data["rows"]),
+        *((("without a label", f"{data['unlabelled']:,}, for self-training"),) if data["unlabelled"] else ()),
         ("effective", f"{data['effective_sample_size']:,.0f} rows of a plain draw"),
         ("sampler", f"{(data['sampler'] or {}).get('kind')}, seed {data['seed']}"),
         ("snapshots", ", ".join(f"{name} {one}" for name, one in data["snapshots"].items())),

@@ -15,6 +15,7 @@ from continual.flows.choose_window import Contender, best, contenders
 from continual.flows.dataset_pin import Pin, pinned
 from continual.flows.measure import labelled
 from continual.flows.pool import pool_of
+from continual.flows.weights import inclusion, of_labelled
 from continual.flows.workspace import Outcome, Workspace
 from continual.models.recipe import recipe_hash
 from continual.policy.windows import retrain_windows, training_window
@@ -80,7 +81,11 @@ def _choose_rows(ws: Workspace, used: Contender, as_of: datetime) -> tuple[Datas
     rows = training_pool.read(ws, used.window, as_of, heads, unlabelled.wanted(ws.policy))
     pool = training_pool.usable(ws.policy.window, rows, used.window)
     sample = ws.policy.sampler.draw(pool_of(ws, pool, as_of), ws.policy.seed)
-    dataset, worth = _store(ws, _chosen_rows(ws, pool, sample, rows.spare), used, as_of, heads)
+    chosen = _chosen_rows(ws, pool, sample)
+    if ws.policy.window.weigh_by_probability:
+        asked = inclusion(of_labelled(ws, chosen, used.window, as_of, judging=False))
+        chosen = chosen if asked is None else chosen.assign(probability=chosen["probability"] * asked)
+    dataset, worth = _store(ws, unlabelled.beside(chosen, rows.spare), used, as_of, heads)
     taken = int(sample.chosen.sum())
     shown = f"{taken:,} of {len(pool):,} rows of {used.window}"
     shown += f" and {dataset.n_rows - taken:,} without a label" if dataset.n_rows > taken else ""
@@ -111,11 +116,10 @@ def _eligible(ws: Workspace, training: Window) -> tuple[list[str], list[str]]:
     return free, out
 
 
-def _chosen_rows(ws: Workspace, pool: pd.DataFrame, sample: Sample, spare: pd.DataFrame | None) -> pd.DataFrame:
-    """What the sampler chose, then, where a trainer learns from them, rows without a label."""
+def _chosen_rows(ws: Workspace, pool: pd.DataFrame, sample: Sample) -> pd.DataFrame:
     columns = ["record_key", "event_time", "label", *ws.policy.columns]
     rows = pool.loc[sample.chosen, columns].assign(probability=sample.probability[sample.chosen])
-    return unlabelled.beside(rows, spare)
+    return rows.reset_index(drop=True)
 
 
 def _store(

@@ -228,7 +228,8 @@ def _weighed(ws: Workspace, dataset: DatasetVersion, rows: pd.DataFrame) -> pd.D
     """Labelled rows of a dataset with their chance to be in it: of a label, and to be drawn for training then."""
     window = Window(floor_day(rows["event_time"].min().to_pydatetime()), dataset.spec.window.end)
     rows = of_labelled(ws, rows, window, dataset.spec.as_of)
-    own, asked = rows["probability"].to_numpy(dtype=float), inclusion(rows)
+    own = rows["probability"].to_numpy(dtype=float)
+    asked = None if ws.policy.window.weigh_by_probability else inclusion(rows)  # or it is in `probability` already
     chance = own if asked is None else own * asked
     return rows if (chance == 1).all() else rows.assign(**{INCLUSION: chance})
 

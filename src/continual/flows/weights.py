@@ -43,12 +43,15 @@ def with_inclusion(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: da
     return by_draws(frame, requests_of(ws).drawn(window, as_of))
 
 
-def of_labelled(ws: Workspace, frame: pd.DataFrame, window: Window, as_of: datetime) -> pd.DataFrame:
+def of_labelled(
+    ws: Workspace, frame: pd.DataFrame, window: Window, as_of: datetime, judging: bool = True
+) -> pd.DataFrame:
     """`with_inclusion` for a frame that has only labelled rows of the window: how many labels of a day came by
-    themselves is seen on the others, whose keys are read from the log."""
+    themselves is seen on the others, whose keys are read from the log. judging: without rows that only train."""
     drawn = requests_of(ws).drawn(window, as_of)
     if drawn.empty:
         return frame
+    drawn = drawn if judging else drawn.assign(training=False)
     whole = by_draws(ws.log.read_labelled(window, as_of, ["record_key", "event_time"]), drawn)
     frame = frame[frame["record_key"].isin(whole["record_key"])].reset_index(drop=True)
     chance = inclusion(whole)

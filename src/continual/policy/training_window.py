@@ -63,8 +63,8 @@ class WindowPolicy(TrainingWindow):
     )
     weigh_by_probability: bool = Field(
         False,
-        description="Training rows weigh 1 / inclusion probability. Widens more than it corrects: leave it off unless "
-        "the model is simple and must be right on average.",
+        description="Training rows weigh 1 / their chance of a label and of being drawn to train. Widens more than it "
+        "corrects: leave it off unless the model is simple and must be right on average.",
     )
 
     @property

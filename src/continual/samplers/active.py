@@ -21,15 +21,16 @@ class ActiveSampler(Sampler):
 
     floor: every slice expects `slice_floor` labels, or as many as the last verdict needs, at most half the budget.
     disagreement: 40% of the rest, uniform on rows where champion and candidate differ (of numbers: by how much).
-    uncertainty: 60% on .3/n + .7 sqrt(c(1-c)) / sum, c = calibrated P(the champion is right). What a component cannot
+    uncertainty: 60% on .7/n + .3 sqrt(c(1-c)) / sum, c = calibrated P(the champion is right). What a component cannot
     use or saves by overlapping, the others get. Without a candidate, the rest is all uncertainty; without a champion,
-    and for numbers, that is uniform.
+    and for numbers, that is uniform. A smaller uniform share (`uncertainty` has .3) estimates one model a little better
+    and costs what is trained on the labels up to half a point (docs/results/label_frontier.md).
     """
 
     kind: Literal["active"] = "active"
     slice_floor: int = Field(30, ge=0, description="Labels every slice can expect; fewer say nothing of it.")
     disagreement_share: float = Field(0.4, ge=0, lt=1, description="Share of the rest where two models differ.")
-    uniform_share: float = Field(0.3, gt=0, le=1, description="Uniform share of the uncertainty component.")
+    uniform_share: float = Field(0.7, gt=0, le=1, description="Uniform share of the uncertainty component.")
     chunk: int = Field(CHUNK, ge=1, description="Rows scored at a time; bounds memory.")
 
     @property
