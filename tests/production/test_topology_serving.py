@@ -131,7 +131,8 @@ def test_a_prometheus_sees_what_is_wrong_and_nothing_else(stack: Topology, lende
     # the history is of 2024, its rows are known since then: nothing came in, nothing was measured, by today's clock
     assert set(_alerts(watched)) <= {"NothingIngested", "EvaluationOld"}
     assert _alerts(watched)["NothingIngested"] == "firing"
-    lender.deliver_one("predictions", 12, pd.DataFrame({"nothing": [1.0]}))
+    landing = lender.settings.home / "landing" / "lent" / "predictions"
+    pd.DataFrame({"nothing": [1.0]}).to_parquet(landing / f"{day(12):%Y-%m-%d}-broken.parquet")
     assert ingest.validate(lender.ws(), days(12, 13), day(13)).data["refused"]
     stack.kill("serving")
     stack.until("exporter", lambda: {"QuarantineWaits", "ServingDown"} <= set(_alerts(watched)))
