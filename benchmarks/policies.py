@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from policies_arms import walk_arms
 from policies_data import BATCHES, load
 from policies_default import CostRule
 from policies_fits import Fits
@@ -25,6 +26,11 @@ from policies_simulate import Rule, TwoWindows, adwin, every, never, performance
 from continual.triggers.base import TRIGGERS
 
 DELAYS = (0, 1, 4, 13)
+
+#: Policies that no trigger of the product follows: length of a window -> batches between its fits.
+MIXTURES: dict[str, dict[int | None, int]] = {
+    f"mixture, 13 batches every {often} + all rows every 8": {13: often, None: 8} for often in (1, 2, 4)
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def rules() -> dict[str, tuple[Callable[[], Rule], int | None]]:
     """Policy -> its rule, made anew for each stream, and the length of its window in batches (None = all)."""
     found: dict[str, tuple[Callable[[], Rule], int | None]] = {"static": (lambda: never, None)}
     for length, said in ((None, "all rows"), (13, "13 batches"), (52, "52 batches")):
-        for often in (1, 4, 13):
+        for often in (1, 2, 4, 13):
             found[f"every {often}, {said}"] = (lambda often=often: every(often), length)
     found["error + 5 points, all rows"] = (performance, None)
     if importlib.util.find_spec("river"):
@@ -53,11 +59,9 @@ def rules() -> dict[str, tuple[Callable[[], Rule], int | None]]:
     found["every 6, better of two windows"] = (lambda: TwoWindows(every(6), (13, None)), None)
     if "cost" in TRIGGERS.kinds:
         cost = TRIGGERS.get("cost")
-        for length, said in ((13, "13 batches"), (None, "all rows")):
-            found[f"cost, {said}"] = (lambda: CostRule(cost()), length)
-            found[f"cost, shadow every 4, {said}"] = (lambda: CostRule(cost(), every=4), length)
-        two = "cost, shadow every 4, better of two windows"
-        found[two] = (lambda: TwoWindows(CostRule(cost(), every=4), (13, None)), 13)
+        # the product's default: 13 weeks, a shadow every second
+        found["cost, 13 batches (the default)"] = (lambda: CostRule(cost(), every=2), 13)
+        found["cost, better of two windows"] = (lambda: TwoWindows(CostRule(cost(), every=2), (13, None)), 13)
     return found
 
 
@@ -69,8 +73,9 @@ def measure(names: Sequence[str], data: Path, home: Path) -> list[Cell]:
         fits = Fits(stream, home)
         for delay in DELAYS:
             static, full = walk(stream, fits, never, delay), walk(stream, fits, every(1), delay)
-            for policy, (rule, length) in rules().items():
-                ran = walk(stream, fits, rule(), delay, length)
+            played = {policy: walk(stream, fits, make(), delay, length) for policy, (make, length) in rules().items()}
+            played |= {policy: walk_arms(stream, fits, plan, delay) for policy, plan in MIXTURES.items()}
+            for policy, ran in played.items():
                 gain, cpu = 100 * (ran.value - static.value), ran.cpu / full.cpu
                 out.append(Cell(name, delay, policy, ran.value, gain, len(ran.retrains), len(full.retrains), cpu))
             print(

@@ -59,7 +59,7 @@ class CostRule:
             self._past.append(Generation(str(self._begun), len(known), waa, wag))
         if self._champion is not None:
             at = START + timedelta(days=state.since * state.stream.days)
-            seconds = state.fits.get(*state.champion).seconds
+            seconds = state.fits.cost(*state.champion)
             self._retrains.append(PastRetrain(at.isoformat(), seconds, 0, True))
         self._champion, self._begun = state.champion, state.since
         self._shadows, self._days = [], []
@@ -69,10 +69,10 @@ class CostRule:
         for which in ((state.length, state.told), state.champion):
             if n < state.fits.size(*which) and (*which, n) not in self._paid:
                 self._paid.add((*which, n))
-                state.cpu += state.fits.sampled(*which, n).seconds
+                state.cpu += state.fits.cost(*which, n)
             elif which != state.champion and which not in self._paid:
                 self._paid.add(which)
-                state.cpu += state.fits.get(*which).seconds
+                state.cpu += state.fits.cost(*which)
         self._shadows.append((state.look, state.told, n))
 
     def _measure(self, state: Walk) -> None:

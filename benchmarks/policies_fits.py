@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from policies_data import Stream
 
 #: Histogram gradient boosting of 40 trees with 15 leaves, one seed: the recipe of the anchors.
 RECIPE = {"max_iter": 40, "max_leaf_nodes": 15, "random_state": 0}
+
+#: Batches that a shadow is asked about; it is replaced long before.
+SHADOW_AHEAD = 60
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,20 @@ class Fits:
         rows = self.rows(0 if length is None else last - length + 1, last)
         return rows.stop - rows.start
 
+    def cost(self, length: int | None, last: int, n: int | None = None) -> float:
+        """CPU-seconds of a fit by its number of rows: the line through what all fits of the expanding window took. What
+        one fit took on a busy machine says more of the machine."""
+        rows = self.size(length, last)
+        slope, level = self._line
+        return float(level + slope * (rows if n is None else min(n, rows)))
+
+    @cached_property
+    def _line(self) -> tuple[float, float]:
+        lasts = range(self.stream.start - 1, self.stream.batches - 1)
+        took = [self.get(None, last).seconds for last in lasts]
+        slope, level = np.polyfit([self.size(None, last) for last in lasts], took, 1)
+        return float(slope), float(level)
+
     def _read(self, length: int | None, last: int) -> Fitted:
         return self._kept(f"{length or 'all'}-{last}", lambda: self._fit(length, last))
 
@@ -90,7 +108,8 @@ class Fits:
 
         stream = self.stream
         rows = self.rows(0 if length is None else last - length + 1, last)
-        later = slice(rows.stop, len(stream.y))
+        ahead = stream.batches - 1 if n is None else min(last + SHADOW_AHEAD, stream.batches - 1)
+        later = slice(rows.stop, self.rows(ahead, ahead).stop)
         kind = HistGradientBoostingRegressor if stream.task == "reg" else HistGradientBoostingClassifier
         own = np.arange(rows.start, rows.stop)
         if n is not None:

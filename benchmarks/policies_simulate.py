@@ -71,7 +71,7 @@ Rule = Callable[[Walk], bool]
 
 @dataclass(frozen=True)
 class Ran:
-    """value: composite quality. retrains: looks that trained. cpu: seconds of all fits, shadows included."""
+    """value: composite quality. retrains: looks that trained. cpu: seconds of all fits (`Fits.cost`), with shadows."""
 
     value: float
     retrains: list[int]
@@ -92,7 +92,7 @@ def walk(
             state.champion = (state.length, state.told)
             state.since = batch
             state.retrains.append(batch)
-            state.cpu += fits.get(*state.champion).seconds
+            state.cpu += fits.cost(*state.champion)
     answers = np.concatenate(parts)
     y = stream.y[fits.rows(stream.start, stream.batches - 1)]
     return Ran(quality(stream.task, metric or stream.metric, y, answers), state.retrains, state.cpu, answers)
@@ -127,9 +127,7 @@ class TwoWindows:
             parts = [losses(state.stream.task, state.y(b), state.fits.of_batch(length, since, b)) for b in told]
             self.lost[length] = 0.5 * self.lost[length] + float(np.concatenate(parts).mean())
         state.length = min(self.lengths, key=lambda length: self.lost[length])
-        state.cpu += sum(
-            state.fits.get(length, state.told).seconds for length in self.lengths if length != state.length
-        )
+        state.cpu += sum(state.fits.cost(length, state.told) for length in self.lengths if length != state.length)
         self.last = state.told
         return True
 

@@ -131,6 +131,8 @@ def page(cells: list[Cell], spent: float) -> str:
     return "\n".join([*lines, "", *_says(cells)])
 
 
+#: The seed on which `shadow.every` was chosen.
+CHOSEN_ON = 0
 DEFAULT = "the same, a shadow every 14 days (the default)"
 
 
@@ -149,8 +151,22 @@ def _says(cells: list[Cell]) -> list[str]:
         f"- Of the avoidable part the default pays {part[DEFAULT]:.1f} times the oracle's. No rule that sees the past "
         "only can promise less than twice it (renting or buying skis: Karlin et al. 1988), and some of it is luck: "
         "the oracle picks the luckiest fits, which no rule can know.",
-        "- The default's days between shadows were chosen on these streams.",
+        f"- The default's days between shadows were chosen on seed {CHOSEN_ON} of these streams. " + _by_seed(cells),
     ]
+
+
+def _by_seed(cells: list[Cell]) -> str:
+    """The default's ratio where it was chosen, and on the seeds that nobody had looked at."""
+    own = [c for c in cells if c.rule == DEFAULT]
+    parts = {chosen: [c for c in own if (c.seed == CHOSEN_ON) == chosen] for chosen in (True, False)}
+    told = {chosen: float(np.mean(list(_ratios(part, 1.0).values()))) for chosen, part in parts.items() if part}
+    if False not in told:
+        return "No other seed was run."
+    others = sorted({c.seed for c in parts[False]})
+    return (
+        f"It costs {told[True]:.3f} of the oracle's year there and {told[False]:.3f} on "
+        f"seed{'s' * (len(others) > 1)} {' and '.join(map(str, others))}, which had no part in the choice."
+    )
 
 
 def _ratios(cells: list[Cell], part: float) -> dict[str, float]:

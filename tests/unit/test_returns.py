@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from continual.cli.pnl import sentences
-from continual.core.returns import returns
+from continual.core.returns import returns, sentences
 from continual.plots.returns import returns as picture
 
 EMPTY = {

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from continual.cli.options import HOME, AppArgument, ConfigsOption, HomeOption, JsonOption, examples
 from continual.cli.output import print_json, say
 from continual.cli.store_options import PlotOption, open_application, save, show_table
-
-if TYPE_CHECKING:
-    from continual.core.returns import Returns
 
 HEADER = ["as of", "outcome", "version", "forecast", "measured", "cost", "net", "reason"]
 
@@ -36,6 +33,7 @@ def pnl(
     once their labels have matured. A rejected candidate gains nothing and costs the same. --plot draws the forecasts
     against what came.
     """
+    from continual.core.returns import sentences
     from continual.plots.returns import returns as picture
 
     found = open_application(home, configs, app)
@@ -69,20 +67,3 @@ def _interval(row: Mapping[Any, Any], name: str) -> str:
 
 def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
-
-
-def sentences(told: Returns) -> list[str]:
-    """The sums, for people."""
-    out = [
-        f"{told.retrains} retrains: {told.promoted} promoted, {told.waiting} of them wait for labels, {told.rejected} "
-        "rejected; "
-        f"measured gain {told.gain:.3g}, cost {told.cost:.3g}, net {told.net:+.3g} {told.unit}"
-    ]
-    if told.compared and told.covered is not None and told.bias is not None:
-        out.append(
-            f"{told.compared} forecasts were measured: {told.forecast:.3g} forecast, {told.measured:.3g} came "
-            f"({told.bias:+.3g} on average); the intervals of {told.covered:.0%} meet"
-        )
-    if told.other_unit:
-        out.append(f"{told.other_unit} older retrains are in another unit and not summed")
-    return out

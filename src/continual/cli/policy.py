@@ -75,10 +75,19 @@ def _show(found: list[Previewed]) -> None:
     rows = [(one.seq, one.as_of, one.kind, one.was, one.would, short(one.why)) for one in changed]
     if rows:
         print_table(("seq", "as of", "decision", "was", "would be", "because"), rows)
-    colour = "yellow" if changed else "green"
-    say(f"{len(changed)} of the last {len(found)} decisions would have changed here.", colour)
+    say(_summary(len(changed), len(unknown), len(found)), "yellow" if changed or unknown else "green")
     for why in dict.fromkeys(one.why for one in unknown):
         say(f"{sum(one.why == why for one in unknown)} cannot be told: {why}")
+
+
+def _summary(changed: int, unknown: int, of: int) -> str:
+    """What cannot be told is not counted as unchanged."""
+    if not of:
+        return "No decision is recorded yet."
+    if unknown == of:
+        return f"Of the last {of} decisions none can be told."
+    told = f", of {of - unknown} that can be told" if unknown else ""
+    return f"{changed} of the last {of} decisions would have changed here{told}."
 
 
 @commands.command(epilog=examples("continual policy tune flights", "continual policy tune flights --budget 16 --json"))

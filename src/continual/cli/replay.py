@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from continual.replay.lab import Progress
     from continual.replay.table import TableColumns
 
+YAML = (".yaml", ".yml")
 Config = Annotated[
     str, typer.Argument(metavar="CONFIG", help="Policy file or application to compare with.", show_default=False)
 ]
@@ -91,7 +92,8 @@ def replay(
             found = _of_log(config, home, configs, files, looks, current, jobs, out, tell)
         else:
             columns = _columns(event_time, label, label_time, key, delay)
-            found = _of_table(table, config, columns, files, looks, current, jobs, out, tell)
+            file = _file(config, home, configs)
+            found = _of_table(table, file, columns, files, looks, current, jobs, out, tell)
     _tell(found, as_json)
 
 
@@ -109,14 +111,14 @@ def _of_log(
     from continual.replay.ask import replay as ask
 
     path = Path(config)
-    here = deployment(home, path.parent if path.suffix in (".yaml", ".yml") and configs is None else configs)
+    here = deployment(home, path.parent if path.suffix in YAML and configs is None else configs)
     ws, _ = here.read(here.application(path.stem))
     return ask(ws, files, looks, with_current=current, jobs=jobs, out=out, progress=tell)
 
 
 def _of_table(
     table: Path,
-    config: str,
+    config: Path,
     columns: TableColumns,
     files: list[Path],
     looks: Looks,
@@ -129,10 +131,19 @@ def _of_table(
     from continual.replay.ask import replay_table
 
     folder = out or table.with_name(f"{table.stem}-replay")
-    loaded = load_policy(Path(config))
+    loaded = load_policy(config)
     return replay_table(
         table, loaded, columns, files, looks, out=folder, with_current=current, jobs=jobs, progress=tell
     )
+
+
+def _file(config: str, home: Path, configs: Path | None) -> Path:
+    """A policy file, or that of an application."""
+    path = Path(config)
+    if path.is_file() or path.suffix in YAML or path.parent != Path():
+        return path
+    here = deployment(home, configs)
+    return here.settings.configs / f"{here.application(config)}.yaml"
 
 
 def _columns(event: str | None, label: str | None, label_time: str | None, key: str | None, delay: str) -> TableColumns:

@@ -72,3 +72,20 @@ def returns(rows: Iterable[Mapping[str, Any]]) -> Returns:
 def _overlap(row: Mapping[str, Any]) -> bool:
     """Two 95% intervals, of the forecast and of what was measured."""
     return bool(row["forecast_low"] <= row["gain_high"] and row["gain_low"] <= row["forecast_high"])
+
+
+def sentences(told: Returns) -> list[str]:
+    """The sums, for people."""
+    out = [
+        f"{told.retrains} retrains: {told.promoted} promoted, {told.waiting} of them wait for labels, {told.rejected} "
+        "rejected; "
+        f"measured gain {told.gain:.3g}, cost {told.cost:.3g}, net {told.net:+.3g} {told.unit}"
+    ]
+    if told.compared and told.covered is not None and told.bias is not None:
+        out.append(
+            f"{told.compared} forecasts were measured: {told.forecast:.3g} forecast, {told.measured:.3g} came "
+            f"({told.bias:+.3g} on average); the intervals of {told.covered:.0%} meet"
+        )
+    if told.other_unit:
+        out.append(f"{told.other_unit} older retrains are in another unit and not summed")
+    return out

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from continual.core.canonical import plain
 from continual.core.window import utc
 from continual.flows.shadow import KIND as SHADOW
 from continual.replay.history import micros
@@ -39,7 +40,7 @@ class Played:
     """One policy's history. cpu_fits: CPU seconds of all its fits, as if no other policy had shared them. cpu_looks: of
     everything else. fits: instant (ISO) and CPU seconds of each candidate's; shadows: of each shadow's. labels:
     distinct rows whose label a dataset used. decisions: kind of ledger entry -> how many. served: (n,) number of the
-    reign that answered, -1 = nobody."""
+    reign that answered, -1 = nobody. returns: rows of `retrain_result`, instants as ISO text, oldest first."""
 
     name: str
     policy: str
@@ -57,23 +58,25 @@ class Played:
     failed: dict[str, str]
     served: Ints
     answers: Floats
+    returns: tuple[dict[str, Any], ...] = ()
 
     def save(self, folder: Path) -> None:
         """In the sandbox, for the report."""
         folder.mkdir(parents=True, exist_ok=True)
-        plain = {k: v for k, v in asdict(self).items() if k not in ("served", "answers")}
+        kept = {k: v for k, v in asdict(self).items() if k not in ("served", "answers")}
         np.savez_compressed(folder / "played.npz", served=self.served, answers=self.answers)
-        (folder / "played.json").write_text(json.dumps(plain), encoding="utf-8")
+        (folder / "played.json").write_text(json.dumps(kept), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Played:
         """As saved."""
-        plain = json.loads((folder / "played.json").read_text(encoding="utf-8"))
+        told = json.loads((folder / "played.json").read_text(encoding="utf-8"))
         for name in ("fits", "shadows"):
-            plain[name] = tuple((at, seconds) for at, seconds in plain[name])
-        plain["reigns"] = tuple(Reigned(**r) for r in plain["reigns"])
+            told[name] = tuple((at, seconds) for at, seconds in told[name])
+        told["reigns"] = tuple(Reigned(**r) for r in told["reigns"])
+        told["returns"] = tuple(told.get("returns", ()))
         with np.load(folder / "played.npz") as kept:
-            return cls(**plain, served=kept["served"], answers=kept["answers"])
+            return cls(**told, served=kept["served"], answers=kept["answers"])
 
     def ages(self, event: Ints) -> Floats:
         """(n,) days between the end of training of the version that served a row and the row; NaN = nobody, or a
@@ -108,6 +111,7 @@ def outcome(ws: Sandbox, name: str, passed: Passed) -> Played:
         failed=passed.failed,
         served=_served(ws, [micros(reign.as_of) for reign in reigns]),
         answers=ws.serving.answers,
+        returns=tuple(_returns(ws)),
     )
 
 
@@ -117,6 +121,11 @@ def _fits(ws: Sandbox, versions: Sequence[ModelVersion]) -> Iterator[tuple[str, 
             key = ws.key_of(version.version)
             at = ws.datasets.get(version.dataset_id).spec.as_of
             yield at.isoformat(), ws.fits.seconds(key) + ws.fits.seconds(f"{key}-past")
+
+
+def _returns(ws: Sandbox) -> list[dict[str, Any]]:
+    """What each retrain was forecast to gain, what came and what it cost."""
+    return [dict(plain(row)) for row in ws.retrains.results().to_dict("records")]
 
 
 def _shadows(ws: Sandbox) -> Iterator[tuple[str, float]]:
@@ -145,5 +154,5 @@ def _labels(ws: Sandbox) -> int:
 
 def as_row(played: Played) -> dict[str, Any]:
     """Without the rows, for people and programs."""
-    skip = ("served", "answers", "reigns", "fits", "shadows", "failed")
+    skip = ("served", "answers", "reigns", "fits", "shadows", "failed", "returns")
     return {k: v for k, v in asdict(played).items() if k not in skip}

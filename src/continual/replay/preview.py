@@ -25,6 +25,7 @@ SHAPES = {
     "monitor": ("label", "promotion.shadow", "monitor"),
 }
 REPLAY = "`continual replay` tells"
+SNAPSHOT = "the policy that decided it cannot be read as it was then, since an upgrade or an edit of its snapshot"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def _one(replayed: Replay, edited: Policy, entry: Entry) -> Previewed:
 
     was = _was(entry)
     try:
-        lacking = list(_lacking(replayed.policy(entry), edited, entry))
+        then = replayed.policy(entry)
+    except ContinualError:
+        return Previewed(entry.seq, entry.kind, entry.as_of, was, None, f"{SNAPSHOT}: {REPLAY}")
+    try:
+        lacking = list(_lacking(then, edited, entry))
         would, why = (None, "; ".join(lacking)) if lacking else _TAKEN[entry.kind](replayed, edited, entry)
     except (ContinualError, KeyError, TypeError, ValueError) as error:
         would, why = None, str(error) if isinstance(error, ContinualError) else f"incomplete evidence: {error!r}"

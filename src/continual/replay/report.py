@@ -10,11 +10,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from continual.core.returns import returns, sentences
 from continual.plots.style import number
 from continual.replay.comparison import AGES, FEW, Comparison, Point, Scored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from continual.replay.outcome import Played
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
@@ -51,6 +54,8 @@ def write_report(found: Comparison, file: Path) -> Path:
         *_pictures(found),
         "<h2>Slices</h2>",
         _slices(found),
+        "<h2>Did retraining pay?</h2>",
+        *(_paid(one.played) for one in found.policies),
         "<h2>What happened</h2>",
         *(_story(one) for one in found.policies),
     ]
@@ -111,6 +116,22 @@ def _slices(found: Comparison) -> str:
         points = [one.slices[name] for one in found.policies]
         rows.append((name, f"{points[0].n:,}", *(number(point.value) for point in points)))
     return _table(head, rows) if rows else "<p>The policy has no slices.</p>"
+
+
+def _paid(played: Played) -> str:
+    """Forecasts of its retrains against what came of them."""
+    import pandas as pd
+
+    from continual.plots.returns import returns as picture
+
+    told = returns(played.returns)
+    said = sentences(told) if played.returns else ["no retrain was judged"]
+    lines = "".join(f"<p>{escape(line)}</p>" for line in said)
+    if not told.promoted:
+        return f"<h3>{escape(played.name)}</h3>{lines}"
+    rows = pd.DataFrame([row for row in played.returns if row["unit"] == told.unit])
+    rows = rows.assign(as_of=pd.to_datetime(rows["as_of"]).dt.tz_localize(None))
+    return f"<h3>{escape(played.name)}</h3>{lines}{_image(picture(rows, told.unit), f'Returns of {played.name}')}"
 
 
 def _story(one: Scored) -> str:
