@@ -237,7 +237,10 @@ def test_the_command_replays_a_table_and_its_report_needs_nothing_else(table: pd
     said = json.loads(answer.output)
     assert [p["name"] for p in said["policies"]] == [said["best"], "never" if said["best"] == "current" else "current"]
     page = Path(said["report"]).read_text()
-    assert page.count("data:image/png;base64,") == 3 and "http" not in page.replace("http-equiv", "")
-    assert "<td>region=east</td>" in page
+    assert page.count("data:image/png;base64,") == 3 + page.count('alt="Returns of')
+    assert "http" not in page.replace("http-equiv", "")
+    assert "<td>region=east</td>" in page and "<h2>Did retraining pay?</h2>" in page
+    by_name = CliRunner().invoke(app, ["replay", APP, *words[1:], "--configs", str(tmp_path), "--json"])
+    assert by_name.exit_code == 0 and json.loads(by_name.output) == said
     refused = CliRunner().invoke(app, ["replay", *words[:4], "--label", "value"])
     assert refused.exit_code == 1 and "no --event-time" in refused.output
