@@ -196,7 +196,8 @@ sees; 1 = the candidate is the shadow.
 
 **What this says.** The default trigger adds up a smoothed excess and asks whether it has cost a retrain; equal models
 rarely do. Its years are the first two rows. A trigger that fires when the gate's own statistic is high is the worst
-case: a budget for decisions does not cover looks that choose the decision's day. No trigger of the product does that;
+case: a budget for decisions does not cover looks that choose the decision's day. No trigger of the product reads that
+statistic (`performance` reads the champion alone, and was not simulated);
 one of your own may.
 
 **What a cure would cost.** {power()}
