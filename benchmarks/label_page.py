@@ -79,7 +79,7 @@ def page(options: argparse.Namespace) -> str:
         "over seeds (draws of labels). Short: points below the same learner with all labels. To trees: points above "
         f"the trees with *all* labels. Goals: short by at most {GAP}, and never worse than uniform by more than "
         f"{WORSE}. Estimate off: mean absolute error, in points, of the accuracy that the same labels estimate "
-        "(binary).",
+        f"(binary).{_stopped(rows, options.seeds)}",
         "",
         "| stream | learner | sampler | labels | all labels | chosen labels | short | within 0.5 | to trees | "
         "minus uniform | not worse | estimate off | seeds |",
@@ -102,6 +102,15 @@ TAIL = (
 )
 
 
+def _stopped(rows: list[dict[str, Any]], seeds: int) -> str:
+    fewer = any(row["seeds"] < seeds for row in rows)
+    return " Rows with fewer seeds are from a run that was stopped; one seed has no interval." if fewer else ""
+
+
+def spread(half: float) -> str:
+    return f" ± {half:.2f}" if np.isfinite(half) else ""
+
+
 def judged(value: float, half: float, limit: float) -> str:
     """Whether `value` <= `limit`, and whether the interval leaves a doubt."""
     doubt = "" if abs(value - limit) > half else "?"
@@ -110,12 +119,12 @@ def judged(value: float, half: float, limit: float) -> str:
 
 def _line(row: dict[str, Any]) -> str:
     against, (own, half) = row["against"], row["own"]
-    shown = "" if against is None else f"{against[0]:+.2f} ± {against[1]:.2f}"
+    shown = "" if against is None else f"{against[0]:+.2f}{spread(against[1])}"
     worse = "" if against is None else judged(-against[0], against[1], WORSE)
     error = "" if row["error"] is None else f"{row['error']:.2f}"
     return (
         f"| {row['set']} | {row['learner']} | {row['sampler']} | {row['labels']:.1f}% | {row['full']:.2f} | "
-        f"{own:.2f} ± {half:.2f} | {row['gap']:.2f} | {judged(row['gap'], half, GAP)} | {row['to_trees']:+.2f} | "
+        f"{own:.2f}{spread(half)} | {row['gap']:.2f} | {judged(row['gap'], half, GAP)} | {row['to_trees']:+.2f} | "
         f"{shown} | {worse} | "
         f"{error} | {row['seeds']} |"
     )

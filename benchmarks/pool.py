@@ -37,7 +37,9 @@ CASES = ("active",)
 #: Parameters of samplers that need some.
 TERMS: dict[str, dict[str, Any]] = {
     "newest": {"half_life": "1d"},
-    "mixture": {"components": [{"sampler": {"kind": "uncertainty"}}, {"sampler": {"kind": "diverse"}, "share": 0.5}]},
+    "mixture": {
+        "components": [{"share": 2, "sampler": {"kind": "uncertainty"}}, {"share": 1, "sampler": {"kind": "diverse"}}]
+    },
 }
 #: Models of a committee, the champion among them.
 MEMBERS = 3
@@ -186,9 +188,8 @@ def page(found: list[dict[str, Any]]) -> str:
     lines = [
         "# Choosing labels from a large pool",
         "",
-        "`python benchmarks/pool.py --data <folder> --write` (the default sampler, 10 million rows) and `... --rows "
-        "1000000 --cases all --write` (every sampler, a million: ten would take an hour of CPU and say the same, since "
-        "every sampler reads the pool a piece at a time) wrote this page. "
+        f"{_commands(found)} wrote this page. Every sampler reads the pool a piece at a time, so that more rows say "
+        "the same and cost more; `entropy` and `least_confidence` differ from `margin` by a formula. "
         f"{FEATURES} features in Parquet, {LABELS:,} labels, pieces of {CHUNK:,} rows, one thread. `alone` = reading "
         "and predict_proba by `models` models, as many as the sampler reads (champion; rival; a committee of 3). "
         f"Goals: CPU ratio <= {GOAL}; memory bounded by the chunk, whatever the number of rows. All features of ten "
@@ -205,6 +206,14 @@ def page(found: list[dict[str, Any]]) -> str:
         for f in sorted(found, key=lambda f: (-f["rows"], f["model"], f["case"]))
     ]
     return "\n".join([*lines, "", *NOTES]) + "\n"
+
+
+def _commands(found: list[dict[str, Any]]) -> str:
+    """What was run, largest pool first."""
+    sizes = sorted({f["rows"] for f in found}, reverse=True)
+    cases = {n: sorted({f["case"] for f in found if f["rows"] == n}) for n in sizes}
+    return ", ".join(f"`python benchmarks/pool.py --data <folder> --rows {n} --cases {' '.join(cases[n])} --write`"
+                     for n in sizes)  # fmt: skip
 
 
 def main() -> None:
