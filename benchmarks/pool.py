@@ -50,6 +50,9 @@ NOTES = (
     "not in memory. A draw of fixed size (`design: fixed`, the default of `stratified` and `diverse`) is sorted "
     "through temporary files of 32 bytes a row. The overhead of a choice is a constant a row (a hash of its key, a "
     "measure): small beside boosted trees, not beside a linear model, which scores a row in a tenth of the time.",
+    "",
+    "A mixture costs what its components cost together, here `uncertainty` and `diverse`, each of which is within the "
+    "goal; part of `diverse` (a shortlist, its regions) does not grow with the pool.",
 )
 NAMES = [f"x{i}" for i in range(FEATURES)]
 
