@@ -10,6 +10,8 @@ waits are wall time and mean something as the ratio of the two stacks only.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,14 +54,16 @@ def main() -> None:
 
 
 def _stack(folder: Path, number: int, runs: int) -> dict[str, float]:
-    configs = _policies(folder / "configs", number)
+    configs, started = _policies(folder / "configs", number), time.monotonic()
+    for one in range(number):
+        for stream in ("predictions", "labels"):
+            (folder / "home" / "landing" / f"app{one:03d}" / stream).mkdir(parents=True)
     with LocalStack(
         Home(folder / "home"), ROOT / "dags", ROOT / "plugins", configs, SETTINGS, progress=err.print, timeout=900
     ) as stack:
-        started, spent = time.monotonic(), _cpu(stack)
         names = {f"app{one:03d}.{dag}" for one in range(number) for dag in ("ingest", "monitor", "retrain", "rollback")}
         _until(lambda: names <= {dag["dag_id"] for dag in stack.airflow.dags()}, 1800, 5)
-        known, parsed = time.monotonic() - started, _less(_cpu(stack), spent)
+        known, parsed = time.monotonic() - started, _cpu(stack)
         done = _scheduled(stack, runs)
         idle = _cpu(stack)
         began = time.monotonic()
@@ -128,17 +132,14 @@ def _waits(done: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, float
 
 
 def _cpu(stack: LocalStack) -> dict[str, float]:
-    """Component -> CPU seconds of its process, what it forked and reaped included."""
+    """Component -> CPU seconds of its process, what it forked and reaped included. The components are forks of one
+    process and share its command line: which is which is told by the log that each writes to."""
     found = dict.fromkeys(("dag-processor", "scheduler"), 0.0)
     for pid in stack.pids:
-        try:
-            process = psutil.Process(pid)
-            said, spent = " ".join(process.cmdline()), process.cpu_times()
-        except psutil.Error:
-            continue
-        for name in found:
-            if name in said.replace("_", "-"):
-                found[name] += spent.user + spent.system + spent.children_user + spent.children_system
+        with contextlib.suppress(psutil.Error, OSError):
+            log, spent = Path(os.readlink(f"/proc/{pid}/fd/1")).stem, psutil.Process(pid).cpu_times()
+            if log in found:
+                found[log] += spent.user + spent.system + spent.children_user + spent.children_system
     return found
 
 
