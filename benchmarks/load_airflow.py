@@ -178,7 +178,8 @@ def _text(found: list[dict[str, float]]) -> str:
             for title, name in rows.items()
         ),
         "",
-        "Settings: " + ", ".join(f"`{name}={value}`" for name, value in SETTINGS.items()) + ".",
+        "Settings: " + ", ".join(f"`{name}={value}`" for name, value in SETTINGS.items()) + ". The processor's CPU "
+        "falls as the first of them is raised; an edit of a policy is seen that much later.",
     ]
     return "\n".join(lines) + "\n"
 
