@@ -14,6 +14,7 @@ import pytest
 
 from continual.estimators.base import ESTIMATORS
 
+pytestmark = pytest.mark.integration
 ROWS, LABELS = 2400, 900
 SLICES = ("all", "A", "B", "C")  # at least 200 labels each
 WEIGHTED = ("aipw", "hajek", "ppi_pp", "lure")
