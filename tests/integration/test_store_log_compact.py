@@ -140,3 +140,12 @@ def test_what_killed_writers_left_goes_and_nothing_else(log: PredictionLog, tmp_
     assert {name: _answers(log)[name] for name in ("rows", "known")} == {
         name: before[name] for name in ("rows", "known")
     }
+
+
+def test_nothing_is_swept_where_needed_files_are_not_found_below_the_table(log: PredictionLog, tmp_path: Path) -> None:
+    """As on a disk that spells names another way: everything would look as if nobody needed it."""
+    needed = next((tmp_path / "warehouse" / "flights" / "predictions").rglob("*.parquet"))
+    needed.rename(tmp_path / "elsewhere.parquet")
+    before = sorted((tmp_path / "warehouse" / "flights" / "predictions").rglob("*"))
+    assert log.erasure.sweep(datetime.now(UTC) + DAY) == 0
+    assert sorted((tmp_path / "warehouse" / "flights" / "predictions").rglob("*")) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,23 @@ def test_the_log_on_object_storage_appends_dedupes_reads_as_of_and_erases(
     assert log.read_labels(None, FAR)["record_key"].tolist() == ["1-1"]
     left = {name for name in _objects(bucket) if name.endswith(".parquet")}
     assert len(data - left) == 2  # the files that held it: one of predictions, one of labels
+
+
+def test_the_weekly_round_on_object_storage_deletes_only_what_no_snapshot_needs(
+    bucket: str, new_postgres: Callable[[], str], tmp_path: Path
+) -> None:
+    import boto3
+
+    log = PredictionLog(new_postgres(), f"s3://{bucket}/weekly", "flights", tmp_path / "keys")
+    for number in range(6):
+        log.append_predictions(rows(0, prefix=f"{number}:"), f"c{number}")
+    assert log.erasure.compact() == (6, 1)
+    # the server remembers the other test's objects; the client leaves an empty mark of a folder it deletes in
+    mine = lambda: {name for name in _objects(bucket) if name.startswith("weekly/") and name[-1] != "/"}  # noqa: E731
+    needed = mine()
+    stray = next(name for name in sorted(needed) if name.endswith(".parquet")).replace(".parquet", "-left.parquet")
+    boto3.client("s3").put_object(Bucket=bucket, Key=stray, Body=b"rows")
+    assert log.erasure.sweep(datetime.now(UTC) - DAY) == 0
+    assert log.erasure.sweep(datetime.now(UTC) + DAY) == 1
+    assert mine() == needed
+    assert len(log.read_predictions(WEEK, FAR)) == 18

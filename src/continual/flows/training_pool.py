@@ -60,7 +60,7 @@ def read(
 ) -> TrainingRows:
     """What was logged and labelled by `as_of`. Rows that ingest set aside were never logged; those that a quarantined
     version served are left out if the policy says so. A part of the days at a time: held are the labelled rows, and of
-    the others the first `spare` in the order of `unlabelled_rows`."""
+    the others the first `spare` in the order of `unlabelled.first`."""
     import pandas as pd
 
     bad: dict[str, int] = {}

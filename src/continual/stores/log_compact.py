@@ -58,7 +58,7 @@ def compact(log: LogTable) -> tuple[int, int]:
 
 
 def _groups(table: Table) -> list[list[FileScanTask]]:
-    """Small files by partition, the oldest first."""
+    """Small files by partition, as many as fit in one go."""
     found: dict[tuple[Any, ...], list[FileScanTask]] = defaultdict(list)
     for task in table.scan().plan_files():
         if task.file.file_size_in_bytes < SMALL and not task.delete_files:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import BooleanExpression
+from pyiceberg.manifest import ManifestContent
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 
 from continual.core.window import utc
@@ -63,7 +64,8 @@ def _past_files(table: Table, where: BooleanExpression) -> list[str]:
     from pyiceberg.table import FileScanTask
 
     live = {task.file.file_path for task in table.scan().plan_files()}
-    lists = {one.manifest_path: one for s in table.metadata.snapshots for one in s.manifests(table.io)}
+    every = (one for s in table.metadata.snapshots for one in s.manifests(table.io))
+    lists = {one.manifest_path: one for one in every if one.content == ManifestContent.DATA}
     files = {e.data_file.file_path: e.data_file for one in lists.values() for e in one.fetch_manifest_entry(table.io)}
     may_hold = _InclusiveMetricsEvaluator(table.schema(), where).eval
     asked = [file for path, file in files.items() if path not in live and may_hold(file)]
